@@ -1,0 +1,120 @@
+"""Real neighbours for every test: one Redis and one PostgreSQL for the run, an empty database for each test."""
+
+import itertools
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+import sqlalchemy
+from penstock_cli.embedded import Server, postgres_in, redis_in
+from penstock_cli.local.ports import free_port
+from penstock_contracts.task import Contract
+from penstock_runtime.database import connect
+from penstock_runtime.errors import PenstockError
+from penstock_runtime.ledger import JobView, accept, read_job
+from penstock_runtime.migrate import upgrade
+from penstock_runtime.settings import RuntimeSettings, load
+from penstock_runtime.worker import Delivery, Served, Skipped, Worker
+
+_numbers = itertools.count()
+
+
+def _running(server: Server, folder: Path) -> Iterator[Server]:
+    with (folder / f"{server.name}.log").open("ab") as log:
+        process = server.start(log)
+        try:
+            server.wait(process)
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    # Not pytest's tmp_path: PostgreSQL runs as another user when the tests run as root.
+    with tempfile.TemporaryDirectory(prefix="penstock-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(servers_folder: Path) -> Iterator[Server]:
+    yield from _running(postgres_in(servers_folder / "postgres", free_port(), durable=False), servers_folder)
+
+
+@pytest.fixture(scope="session")
+def redis_server(servers_folder: Path) -> Iterator[Server]:
+    yield from _running(redis_in(servers_folder / "redis", free_port()), servers_folder)
+
+
+@pytest.fixture(scope="session")
+def _template(postgres_server: Server) -> str:
+    upgrade(postgres_server.url)
+    return postgres_server.url
+
+
+@pytest.fixture
+def database_url(_template: str) -> Iterator[str]:
+    """A database of this test's own, with the tables in it."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(_template.rpartition("/")[0] + "/template1", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE postgres')
+    yield _template.rpartition("/")[0] + f"/{name}"
+    with psycopg.connect(_template.rpartition("/")[0] + "/template1", autocommit=True) as admin:
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def redis_url(redis_server: Server) -> str:
+    """The run's Redis, emptied."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, tmp_path: Path) -> RuntimeSettings:
+    """Settings of this test's own database, the run's Redis and a storage folder."""
+    return load(
+        RuntimeSettings,
+        PENSTOCK_DATABASE_URL=database_url,
+        CELERY_BROKER_URL=redis_url,
+        CELERY_RESULT_BACKEND=database_url,
+        storage_url=f"file://{tmp_path}/storage",
+        secret_key="a key that only tests know",
+    )
+
+
+@pytest.fixture
+def database(settings: RuntimeSettings) -> Iterator[sqlalchemy.Engine]:
+    """An engine on this test's own database."""
+    engine = connect(settings)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def run(settings: RuntimeSettings, database: sqlalchemy.Engine) -> Callable[..., JobView]:
+    """Accept a job, run it once as a worker does, and return its row: `run(served, payload, tenant="default")`."""
+    worker = Worker(settings, "test")
+
+    def run_once(served: Served[Any, Any], payload: Contract, *, tenant: str = "default") -> JobView:
+        with database.begin() as connection:
+            accepted = accept(connection, served.task.message(payload), tenant=tenant)
+        try:
+            worker.run(served, Delivery(accepted.job_id, uuid4(), {}, known=True))
+        except (PenstockError, Skipped):
+            pass  # the row says how it ended
+        with database.begin() as connection:
+            job = read_job(connection, accepted.job_id, tenant=tenant)
+        assert job is not None
+        return job
+
+    return run_once

@@ -1,0 +1,1 @@
+"""What Penstock's processes agree on: the queues, the tasks, and what each task takes and returns."""

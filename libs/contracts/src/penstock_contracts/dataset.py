@@ -1,0 +1,40 @@
+"""The dataset queue: files become rows and chunks."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from penstock_contracts.queues import DATASET
+from penstock_contracts.task import Contract, Task
+
+ColumnType = Literal["integer", "number", "boolean", "date", "datetime", "text", "empty"]
+
+
+class ImportFile(Contract):
+    """Import a file that was uploaded before. The format follows from the name's ending: .csv, .txt, .md."""
+
+    file_id: UUID
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Column(Contract):
+    """One column as it was found: its type is the narrowest that every value which is not missing has."""
+
+    name: str
+    type: ColumnType
+    missing: int
+
+
+class Imported(Contract):
+    """A dataset's id is the id of the job that imported it. Rows and columns are of a CSV, chunks of a text."""
+
+    dataset_id: UUID
+    format: Literal["csv", "txt", "md"]
+    encoding: str
+    rows: int
+    columns: list[Column]
+    chunks: int
+
+
+IMPORT_FILE = Task("dataset.import_file", DATASET, ImportFile, Imported)

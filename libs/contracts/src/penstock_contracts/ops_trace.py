@@ -1,0 +1,65 @@
+"""The ops_trace queue: what people and systems did is kept."""
+
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, Field, field_validator
+
+from penstock_contracts.queues import OPS_TRACE
+from penstock_contracts.task import Contract, Task
+
+MOST_ACTIONS = 1000
+DEEPEST_DETAIL = 5
+
+
+def _depth(value: Any) -> int:
+    """How many lists and objects stand within each other. The depth of the parsed body is already bounded."""
+    if isinstance(value, dict):
+        return 1 + max((_depth(item) for item in value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max((_depth(item) for item in value), default=0)
+    return 0
+
+
+class UserAction(Contract):
+    """One thing one user did. `at` carries its offset from UTC."""
+
+    user_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+    action: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
+    at: AwareDatetime
+    target: Annotated[str | None, Field(max_length=500, pattern=r"^[^\x00]*$")] = None
+    detail: Annotated[dict[str, Any], Field(max_length=50)] = {}
+
+    @field_validator("detail")
+    @classmethod
+    def _is_shallow(cls, detail: dict[str, Any]) -> dict[str, Any]:
+        if _depth(detail) > DEEPEST_DETAIL:
+            raise ValueError(f"must not nest deeper than {DEEPEST_DETAIL} levels")
+        return detail
+
+
+class UserActions(Contract):
+    """A batch of actions, kept all or none."""
+
+    actions: Annotated[list[UserAction], Field(min_length=1, max_length=MOST_ACTIONS)]
+
+
+class Stored(Contract):
+    """How many actions were kept."""
+
+    stored: int
+
+
+class Prune(Contract):
+    """Delete user actions older than this many days."""
+
+    days: Annotated[int, Field(ge=1, le=36500)] = 365
+
+
+class Pruned(Contract):
+    """How many actions were deleted."""
+
+    deleted: int
+
+
+USER_ACTIONS = Task("ops_trace.user_actions", OPS_TRACE, UserActions, Stored)
+PRUNE = Task("ops_trace.prune", OPS_TRACE, Prune, Pruned)

@@ -1,0 +1,85 @@
+"""What Redis holds of each queue: how much waits, what is in flight, and what stands at a list's end."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import redis
+
+from penstock_contracts.queues import QUEUES, Priority, Queue
+from penstock_runtime import redis_server
+from penstock_runtime.broker import HEADER, SHARED_UNACKED, redis_errors
+from penstock_runtime.settings import RuntimeSettings
+
+
+@dataclass(frozen=True)
+class QueueBacklog:
+    """One queue's messages. `queued` is by priority name. A worker of several queues counts in flight under `shared`."""
+
+    queue: str
+    queued: dict[str, int]
+    in_flight: int
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The end of a list from which workers take. Not `stamped`: something of another sender stands there."""
+
+    empty: bool
+    stamped: datetime | None
+
+
+def read_backlog(settings: RuntimeSettings) -> list[QueueBacklog]:
+    """Every queue's figures, in the order of the declaration. Raises Unavailable when Redis is gone."""
+    with redis_errors(), redis_server.client(settings) as client:
+        pipeline = client.pipeline(transaction=False)
+        for queue in QUEUES:
+            for name in queue.list_names:
+                pipeline.llen(name)
+            pipeline.hlen(queue.unacked_key)
+        pipeline.hvals(SHARED_UNACKED)
+        *answers, shared = pipeline.execute()
+    by_queue = [routing_key for _, _, routing_key in (json.loads(entry) for entry in shared)]
+    figures = iter(answers)
+    return [
+        QueueBacklog(
+            queue.name,
+            {priority.name.lower(): next(figures) for priority in Priority},
+            next(figures) + by_queue.count(queue.name),
+        )
+        for queue in QUEUES
+    ]
+
+
+def read_tail(client: "redis.Redis", queue: Queue, priority: Priority) -> Tail:
+    """What the next worker would take from one list."""
+    raw = client.lindex(queue.list_name(priority), -1)
+    if raw is None:
+        return Tail(empty=True, stamped=None)
+    return Tail(empty=False, stamped=_stamp(json.loads(raw)))
+
+
+def in_flight(client: "redis.Redis", queue: Queue, *, since: float) -> set[str]:
+    """Ids of jobs whose message a worker took within the last `since` seconds and has not acknowledged.
+
+    A message taken longer ago without its job having been started was taken by a worker that has died since.
+    """
+    now, _ = client.time()
+    found: set[str] = set()
+    for key in (queue.unacked_key, SHARED_UNACKED):
+        tags: Any = client.zrangebyscore(f"{key}_index", now - since, "+inf")
+        if tags:
+            found |= set(_ids(client.hmget(key, tags)))
+    return found
+
+
+def _ids(entries: Iterable[Any]) -> list[str]:
+    # kombu keeps [message, exchange, routing key] under the delivery tag.
+    return [json.loads(entry)[0]["headers"]["id"] for entry in entries if entry]
+
+
+def _stamp(message: dict[str, Any]) -> datetime | None:
+    header = message.get("headers", {}).get(HEADER)
+    return datetime.fromisoformat(header["published_at"]) if header else None

@@ -1,0 +1,96 @@
+"""Celery's side of a task: the message comes in, the worker's answer goes out."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from celery import bootsteps, signals
+from celery.exceptions import Ignore, Reject
+
+from penstock_contracts.queues import Priority
+from penstock_runtime import migrate, redis_server
+from penstock_runtime.database import wait_until
+from penstock_runtime.errors import PenstockError, SettingsError, Unavailable
+from penstock_runtime.lease import TOKEN, LeaseKeeper
+from penstock_runtime.settings import RuntimeSettings
+from penstock_runtime.worker import Delivery, Served, Skipped, Worker
+
+log = structlog.get_logger(__name__)
+
+EMBEDDED = ("callbacks", "errbacks", "chain", "chord", "root_id", "parent_id")
+"""What a Celery client may want to happen after its task; kept in the row, so that a retry keeps it."""
+
+
+def add_tasks(app: Any, served: Iterable[Served[Any, Any]], settings: RuntimeSettings) -> None:
+    """Give `app` a Celery task for each served one, and the process its leases."""
+    app.penstock_leases = LeaseKeeper(settings)
+    worker = Worker(settings)
+    for item in served:
+        _add(app, item, worker)
+    app.steps["worker"].add(Ready)
+    signals.worker_shutdown.connect(lambda **_: app.penstock_leases.stop(), weak=False)
+
+
+def _add(app: Any, item: Served[Any, Any], worker: Worker) -> None:
+    def run(self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        request = self.request
+        # What this process has written to the ledger is not to be written again by the result backend.
+        request.penstock_settled = True
+        try:
+            return worker.run(item, delivery(request, args, kwargs))
+        except Skipped as skipped:
+            if skipped.cancelled:
+                self.backend.mark_as_revoked(request.id, "cancelled", request=request, store_result=True)
+            raise Ignore(str(skipped)) from None
+        except Unavailable as error:
+            raise Reject(str(error), requeue=True) from None
+
+    app.task(
+        run,
+        bind=True,
+        name=item.task.name,
+        shared=False,
+        typing=False,
+        time_limit=item.task.queue.time_limit,
+        throws=(PenstockError,),
+        Request="penstock_runtime.lease:LeasedRequest",
+    )
+
+
+def delivery(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Delivery:
+    """What a worker needs of Celery's request. Positional arguments have no name, so they make the payload invalid."""
+    embed = {key: getattr(request, key, None) for key in EMBEDDED}
+    after = any(embed[key] for key in ("callbacks", "errbacks", "chain", "chord"))
+    priority = (request.delivery_info or {}).get("priority") or 0
+    return Delivery(
+        job_id=request.id,
+        token=UUID(getattr(request, TOKEN, None) or str(uuid4())),
+        payload=kwargs | ({"positional arguments": list(args)} if args else {}),
+        known=getattr(request, "penstock", None) is not None,
+        priority=Priority.BULK if priority >= Priority.BULK else Priority.NORMAL,
+        embed=embed if after else None,
+    )
+
+
+class Ready(bootsteps.StartStopStep):
+    """Before a worker takes its first message: wait for PostgreSQL and its tables, refuse a Redis that would lose jobs."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:
+        """Return when both are fit. Ends the process with status 1 where waiting would not help."""
+        settings: RuntimeSettings = parent.app.penstock
+        try:
+            wait_until_ready(settings)
+        except SettingsError as error:
+            log.error("stopped", reason=error.message)
+            raise SystemExit(1) from None
+
+
+def wait_until_ready(settings: RuntimeSettings) -> None:
+    """Wait for PostgreSQL with its tables, and for Redis. Raises SettingsError where this Redis is unfit."""
+    wait_until(lambda: migrate.require(settings.database_url), "PostgreSQL")
+    if redis_server.is_plain(settings.broker_url):
+        with redis_server.client(settings) as client:
+            wait_until(lambda: redis_server.check(client, settings), "Redis")

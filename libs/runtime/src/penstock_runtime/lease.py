@@ -1,0 +1,167 @@
+"""Leases of a worker process: a token for each delivery, and a thread that renews what is running.
+
+The thread is a native one, also under gevent: a task that computes keeps the greenlets waiting, but not the lease.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from billiard.einfo import ExceptionWithTraceback
+from billiard.exceptions import WorkerLostError
+from celery.worker.request import Request
+from celery.worker.state import task_ready
+from sqlalchemy import Engine
+
+from penstock_runtime.database import LOST, connect
+from penstock_runtime.ledger import run as ledger
+from penstock_runtime.settings import RuntimeSettings
+
+log = structlog.get_logger(__name__)
+
+TOKEN = "penstock_token"
+"""Name under which the token travels with the delivery from the worker's parent process to its child."""
+
+WORKER_LOST = {"code": "worker_lost", "message": "the process that ran it died"}
+TIME_LIMIT = {"code": "time_limit", "message": "it ran longer than its queue allows"}
+SHUT_DOWN = {"code": "shut_down", "message": "its worker was shut down"}
+
+
+class LeaseKeeper:
+    """Renews the leases of the deliveries that are held, and gives back what is still held at the end."""
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        self._settings = settings
+        self._engine: Engine = connect(settings, most=2, statement_timeout=settings.lease)
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        # A plain dict: adding, removing and copying it are each one step under the interpreter's lock, and a lock that
+        # gevent has patched would make the thread wait for the greenlets it is to outlive.
+        self._held: dict[tuple[str, UUID], None] = {}
+        self._running = False
+        self._stopped = False
+
+    def hold(self, job_id: str, token: UUID) -> None:
+        """From now on this lease is renewed. Starts the thread the first time: after the pool has forked."""
+        self._held[job_id, token] = None
+        if not self._running:
+            self._running = True
+            native_thread(self._renew_for_ever, "lease-keeper")
+
+    def let_go(self, job_id: str, token: UUID) -> None:
+        """The delivery was acknowledged or rejected."""
+        self._held.pop((job_id, token), None)
+
+    def give_back(self, job_id: str, token: UUID, error: dict[str, Any], *, counted: bool) -> str | None:
+        """Put a job back in line, before its message is acknowledged. Where PostgreSQL is gone its lease runs out."""
+        self.let_go(job_id, token)
+        try:
+            with self._autocommit.connect() as connection:
+                return ledger.give_back(connection, job_id, token, error, counted=counted)
+        except LOST:
+            log.warning("not_given_back", job=job_id, then="its lease runs out")
+            return None
+
+    def stop(self) -> None:
+        """Give back what is still held: the process ends and these jobs have not."""
+        self._stopped = True
+        for job_id, token in list(self._held):
+            state = self.give_back(job_id, token, SHUT_DOWN, counted=False)
+            if state:
+                log.info("given_back", job=job_id, state=state)
+
+    def _renew_for_ever(self) -> None:
+        sleep = native_sleep()
+        while not self._stopped:
+            sleep(self._settings.renew_every)
+            held = list(self._held)
+            if held and not self._stopped:
+                self._renew(held)
+
+    def _renew(self, held: list[tuple[str, UUID]]) -> None:
+        try:
+            with self._autocommit.connect() as connection:
+                ledger.renew(connection, held, lease=self._settings.lease)
+        except LOST as error:
+            log.warning("leases_not_renewed", jobs=len(held), reason=type(error).__name__)
+
+
+class LeasedRequest(Request):
+    """Celery's record, in the worker's parent process, of one delivery; with a token of its own."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.token = uuid4()
+        self._request_dict[TOKEN] = str(self.token)
+
+    @property
+    def keeper(self) -> LeaseKeeper:
+        keeper: LeaseKeeper = self._app.penstock_leases
+        return keeper
+
+    def on_accepted(self, pid: int, time_accepted: float) -> None:
+        """The pool has begun with it."""
+        self.keeper.hold(self.id, self.token)
+        super().on_accepted(pid, time_accepted)
+
+    def acknowledge(self) -> None:
+        """It is over, one way or another."""
+        self.keeper.let_go(self.id, self.token)
+        super().acknowledge()
+
+    def reject(self, requeue: bool = False) -> None:
+        """It goes back to the queue, or nowhere."""
+        self.keeper.let_go(self.id, self.token)
+        super().reject(requeue=requeue)
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """The hard limit stopped it: the row is given back before the message is acknowledged."""
+        if not soft:
+            self._lost(TIME_LIMIT)
+        super().on_timeout(soft, timeout)
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
+        """Its child process died: the same. The relay publishes it again; dead jobs go Celery's own way."""
+        error = exc_info.exception
+        # billiard wraps what it raises in the parent for some start methods.
+        error = error.exc if isinstance(error, ExceptionWithTraceback) else error
+        if isinstance(error, WorkerLostError) and self._lost(WORKER_LOST) != "dead":
+            task_ready(self)
+            self.acknowledge()
+            return
+        super().on_failure(exc_info, send_failed_event, return_ok)
+
+    def _lost(self, error: dict[str, Any]) -> str | None:
+        state = self.keeper.give_back(self.id, self.token, error, counted=True)
+        log.error(error["code"], job=self.id, task=self.name, state=state)
+        return state
+
+
+def native_thread(target: Callable[[], None], name: str) -> None:
+    """Start a daemon thread of the operating system, also where gevent has patched threads to be greenlets."""
+    if is_patched():
+        from gevent.monkey import get_original
+
+        get_original("_thread", "start_new_thread")(target, ())
+    else:
+        threading.Thread(target=target, name=name, daemon=True).start()
+
+
+def native_sleep() -> Callable[[float], None]:
+    """A sleep that puts the whole thread to sleep."""
+    if is_patched():
+        from gevent.monkey import get_original
+
+        sleep: Callable[[float], None] = get_original("time", "sleep")
+        return sleep
+    return time.sleep
+
+
+def is_patched() -> bool:
+    """Whether gevent has replaced the standard library's blocking calls in this process."""
+    import sys
+
+    monkey = sys.modules.get("gevent.monkey")
+    return bool(monkey and monkey.is_module_patched("socket"))

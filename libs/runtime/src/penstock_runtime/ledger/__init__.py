@@ -1,0 +1,13 @@
+"""The ledger: one row a job, each change a compare-and-set. Times are the database's.
+
+    accepted -> queued -> running -> succeeded | failed | cancelled | dead
+
+`accept` writes the row, `publish` says its message is on its way, `run` is what a worker does with it, `cancel` what a
+client may, `lost` what the relay brings back. Every function takes a connection; the caller decides the transaction.
+"""
+
+from penstock_runtime.ledger.accept import Accepted, KeyReused, Unstorable, accept
+from penstock_runtime.ledger.cancel import cancel
+from penstock_runtime.ledger.view import JobView, list_jobs, read_job
+
+__all__ = ["Accepted", "JobView", "KeyReused", "Unstorable", "accept", "cancel", "list_jobs", "read_job"]

@@ -1,0 +1,182 @@
+"""What the relay brings back: jobs of dead workers, and jobs whose message Redis no longer has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, literal, or_, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from penstock_contracts.queues import Priority
+from penstock_runtime.ledger.run import seconds
+from penstock_runtime.schema import NOW, jobs, relay
+
+WORKER_LOST = literal(
+    {"code": "worker_lost", "message": "its worker stopped answering on every attempt"}, JSONB
+)
+CANCELLED = literal({"code": "cancelled", "message": "cancelled; its worker stopped answering"}, JSONB)
+
+
+@dataclass(frozen=True)
+class Counter:
+    """The epoch as PostgreSQL has it: Redis was seen with `confirmed`, by a server process called `run_id`."""
+
+    confirmed: int
+    run_id: str | None
+
+
+def expire_leases(connection: Connection, *, most: int) -> list[str]:
+    """Put jobs whose lease ran out back in line, and return their ids.
+
+    The token stays: a worker that was only paused may go on until another one claims the job. Only a judge who has seen
+    PostgreSQL healthy for a whole lease may call this; after an outage every lease is stale.
+    """
+    spent = jobs.c.attempt >= jobs.c.attempts
+    over = or_(jobs.c.cancel_requested, spent)
+    gone = (
+        select(jobs.c.id)
+        .where(jobs.c.state == "running", jobs.c.lease_until < NOW)
+        .order_by(jobs.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        .cte("gone")
+    )
+    rows = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == gone.c.id)
+        .values(
+            state=case((jobs.c.cancel_requested, "cancelled"), (spent, "dead"), else_="accepted"),
+            error=case((jobs.c.cancel_requested, CANCELLED), (spent, WORKER_LOST), else_=jobs.c.error),
+            finished_at=case((over, NOW), else_=None),
+            token=case((over, None), else_=jobs.c.token),
+            published_at=None,
+        )
+        .returning(jobs.c.id)
+    )
+    return [row.id for row in rows]
+
+
+def absent(
+    queue: str, priority: Priority, tail: datetime | None, *, publish_timeout: float
+) -> ColumnElement[bool]:
+    """Queued rows that a list cannot hold any more.
+
+    The list is first in, first out: nothing older than its tail is in it; tail None: nothing is. Two publishers may
+    push in another order than they stamped, but no later than `publish_timeout` after: hence that margin.
+    """
+    newest = NOW if tail is None else tail
+    return and_(
+        jobs.c.state == "queued",
+        jobs.c.queue == queue,
+        jobs.c.priority == priority,
+        jobs.c.published_at < newest - seconds(publish_timeout),
+    )
+
+
+def absent_ids(connection: Connection, which: ColumnElement[bool], *, most: int) -> list[str]:
+    """Up to `most` ids of absent rows, the oldest publications first."""
+    query = select(jobs.c.id).where(which).order_by(jobs.c.published_at).limit(most)
+    return [row.id for row in connection.execute(query)]
+
+
+def bring_back(connection: Connection, absent: Sequence[str], *, confirm_after: float) -> list[str]:
+    """Jobs not found in two passes, `confirm_after` seconds apart, are put back in line; their ids are returned.
+
+    One pass proves little: a message is between list and row for a moment when a worker takes it.
+    """
+    still = and_(jobs.c.id.in_(absent), jobs.c.state == "queued")
+    rows = connection.execute(
+        update(jobs)
+        .where(still, jobs.c.missing_since < NOW - seconds(confirm_after))
+        .values(state="accepted", published_at=None, missing_since=None)
+        .returning(jobs.c.id)
+    ).all()
+    connection.execute(update(jobs).where(still, jobs.c.missing_since.is_(None)).values(missing_since=NOW))
+    return [row.id for row in rows]
+
+
+def forget_found(connection: Connection, queue: str, priority: Priority, absent: Sequence[str]) -> None:
+    """Rows of a list that were missing in an earlier pass and are not in this one begin anew."""
+    here = and_(jobs.c.queue == queue, jobs.c.priority == priority, jobs.c.state == "queued")
+    found = and_(here, jobs.c.missing_since.is_not(None), jobs.c.id.not_in(absent))
+    connection.execute(update(jobs).where(found).values(missing_since=None))
+
+
+def next_epoch(connection: Connection, *, every: float) -> int | None:
+    """Hand out a new epoch, at most one in `every` seconds however many relays ask. None: another one just did."""
+    row = connection.execute(
+        update(relay)
+        .where(relay.c.beat_at < NOW - seconds(every * 0.9))
+        .values(epoch=relay.c.epoch + 1, beat_at=NOW)
+        .returning(relay.c.epoch)
+    ).one_or_none()
+    return None if row is None else int(row.epoch)
+
+
+def confirm_epoch(connection: Connection, epoch: int) -> None:
+    """Redis has this epoch."""
+    connection.execute(update(relay).values(confirmed=func.greatest(relay.c.confirmed, epoch)))
+
+
+def read_counter(connection: Connection) -> Counter:
+    """To be read before Redis is: what Redis then knows can only be newer, unless it has lost something."""
+    row = connection.execute(select(relay.c.confirmed, relay.c.run_id)).one()
+    return Counter(row.confirmed, row.run_id)
+
+
+def note_loss(connection: Connection, seen: Counter, *, known: int, run_id: str, margin: int) -> int | None:
+    """Redis came back knowing only the epoch `known`: what was published since is to be published again.
+
+    Returns the epoch that begins, or None when another relay noted this loss first. `margin`: epochs that a publisher
+    may lie between reading the epoch and pushing its message.
+    """
+    row = connection.execute(
+        update(relay)
+        .where(relay.c.confirmed == seen.confirmed, relay.c.run_id.is_not_distinct_from(seen.run_id))
+        .values(
+            run_id=run_id,
+            epoch=relay.c.epoch + 1,
+            confirmed=relay.c.epoch + 1,
+            refill_from=func.least(func.coalesce(relay.c.refill_from, known - margin), known - margin),
+            refill_to=relay.c.epoch,
+        )
+        .returning(relay.c.epoch)
+    ).one_or_none()
+    return None if row is None else int(row.epoch)
+
+
+def first_sight(connection: Connection, run_id: str) -> None:
+    """The first Redis that this ledger ever had: nothing can have been lost."""
+    connection.execute(update(relay).where(relay.c.run_id.is_(None)).values(run_id=run_id))
+
+
+def refill(connection: Connection, *, most: int) -> int:
+    """Put up to `most` jobs that a loss took back in line, and return how many; 0 ends the refill."""
+    lost = connection.execute(select(relay.c.refill_from, relay.c.refill_to)).one()
+    if lost.refill_to is None:
+        return 0
+    batch = (
+        select(jobs.c.id)
+        .where(jobs.c.state == "queued", jobs.c.published_epoch.between(lost.refill_from, lost.refill_to))
+        .order_by(jobs.c.id)
+        .limit(most)
+        .with_for_update()
+        .cte("batch")
+    )
+    rows = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == batch.c.id)
+        .values(state="accepted", published_at=None)
+        .returning(jobs.c.id)
+    ).all()
+    if not rows:
+        # Only this refill: another loss may have been noted since.
+        same = relay.c.refill_to == lost.refill_to
+        connection.execute(update(relay).where(same).values(refill_from=None, refill_to=None))
+    return len(rows)
+
+
+def forget_finished(connection: Connection, *, days: int, most: int) -> int:
+    """Delete up to `most` jobs that ended more than `days` days ago, and return how many."""
+    old = select(jobs.c.id).where(jobs.c.finished_at < NOW - text(f"interval '{days:d} days'")).limit(most)
+    return connection.execute(delete(jobs).where(jobs.c.id.in_(old))).rowcount

@@ -1,0 +1,247 @@
+"""What a worker does with a job. Every write compares the token that its claim put into the row."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, ColumnElement, and_, case, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from penstock_contracts.queues import BY_NAME
+from penstock_contracts.task import Message
+from penstock_runtime.ledger.view import COLUMNS, JobView, to_view
+from penstock_runtime.schema import NOW, jobs
+
+OPEN = ("accepted", "queued", "running")
+
+
+def seconds(number: float) -> Any:
+    """An interval of so many seconds."""
+    return func.make_interval(0, 0, 0, 0, 0, 0, number)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that is now this worker's until its lease runs out."""
+
+    job: JobView
+    token: UUID
+    payload: dict[str, Any]
+
+
+def claim(connection: Connection, job_id: str, token: UUID, *, lease: float, worker: str) -> Claim | None:
+    """Take a job that waits and is due, or whose lease ran out. None: it is not to be had; see `state_of`."""
+    due = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= NOW)
+    waiting = and_(jobs.c.state.in_(("accepted", "queued")), due)
+    abandoned = and_(jobs.c.state == "running", jobs.c.lease_until < NOW)
+    row = connection.execute(
+        update(jobs)
+        .where(
+            jobs.c.id == job_id,
+            or_(waiting, abandoned),
+            jobs.c.attempt < jobs.c.attempts,
+            ~jobs.c.cancel_requested,
+        )
+        .values(
+            state="running",
+            token=token,
+            worker=worker,
+            lease_until=NOW + seconds(lease),
+            attempt=jobs.c.attempt + 1,
+            missing_since=None,
+            started_at=NOW,
+            error=None,
+        )
+        .returning(*COLUMNS, jobs.c.payload.label("taken_payload"))
+    ).one_or_none()
+    return _claim(row, token)
+
+
+def adopt(
+    connection: Connection,
+    job_id: str,
+    message: Message,
+    token: UUID,
+    *,
+    tenant: str,
+    embed: dict[str, Any] | None,
+    lease: float,
+    worker: str,
+) -> Claim | None:
+    """Make the row of a message that came from a Celery client, already running. None: the row exists, claim it."""
+    row = connection.execute(
+        insert(jobs)
+        .values(
+            id=job_id,
+            tenant=tenant,
+            task=message.task,
+            queue=message.queue,
+            priority=message.priority,
+            payload=message.payload,
+            embed=embed,
+            origin="adopted",
+            state="running",
+            attempt=1,
+            attempts=BY_NAME[message.queue].attempts,
+            token=token,
+            worker=worker,
+            lease_until=NOW + seconds(lease),
+            started_at=NOW,
+        )
+        .on_conflict_do_nothing(index_elements=[jobs.c.id])
+        .returning(*COLUMNS, jobs.c.payload.label("taken_payload"))
+    ).one_or_none()
+    return _claim(row, token)
+
+
+def _claim(row: Any, token: UUID) -> Claim | None:
+    if row is None:
+        return None
+    values = dict(row._mapping)
+    payload = values.pop("taken_payload")
+    return Claim(JobView(**values), token, payload)
+
+
+def state_of(connection: Connection, job_id: str) -> JobView | None:
+    """The row as a worker sees it, whatever its tenant. None: there is none."""
+    row = connection.execute(select(*COLUMNS).where(jobs.c.id == job_id)).one_or_none()
+    return to_view(row) if row else None
+
+
+def bury_unknown(connection: Connection, job_id: str, message: Message, *, tenant: str) -> None:
+    """Keep a message of the ledger's whose row is gone (retention, an old Redis) as a dead letter; it never runs."""
+    error = {
+        "code": "row_missing",
+        "message": "a message came whose job is not in the ledger; send it again if wanted",
+    }
+    connection.execute(
+        insert(jobs)
+        .values(
+            id=job_id,
+            tenant=tenant,
+            task=message.task,
+            queue=message.queue,
+            priority=message.priority,
+            payload=message.payload,
+            state="dead",
+            attempts=BY_NAME[message.queue].attempts,
+            error=error,
+            finished_at=NOW,
+        )
+        .on_conflict_do_nothing(index_elements=[jobs.c.id])
+    )
+
+
+def renew(connection: Connection, held: Iterable[tuple[str, UUID]], *, lease: float) -> dict[str, bool]:
+    """Prolong these leases in one statement. Returns the ids still held, each with whether cancelling is asked for.
+
+    Compares the token, not the time: a lease that ran out but was not taken is taken up again.
+    """
+    pairs = sorted(set(held))
+    if not pairs:
+        return {}
+    rows = connection.execute(
+        text(
+            """
+            WITH held AS (
+                SELECT jobs.id FROM jobs
+                JOIN unnest(CAST(:ids AS text[]), CAST(:tokens AS uuid[])) AS mine(id, token)
+                  ON jobs.id = mine.id AND jobs.token = mine.token
+                WHERE jobs.state IN ('accepted', 'queued', 'running')
+                ORDER BY jobs.id FOR UPDATE OF jobs
+            )
+            UPDATE jobs SET state = 'running', lease_until = clock_timestamp() + make_interval(secs => :lease)
+            FROM held WHERE jobs.id = held.id
+            RETURNING jobs.id, jobs.cancel_requested
+            """
+        ),
+        {
+            "ids": [job_id for job_id, _ in pairs],
+            "tokens": [str(token) for _, token in pairs],
+            "lease": lease,
+        },
+    )
+    return {row.id: row.cancel_requested for row in rows}
+
+
+def progress(connection: Connection, job_id: str, token: UUID, now_at: dict[str, Any]) -> bool | None:
+    """Store how far a run is. Returns whether cancelling is asked for; None: the job is no longer this run's."""
+    row = connection.execute(
+        update(jobs).where(_owned(job_id, token)).values(progress=now_at).returning(jobs.c.cancel_requested)
+    ).one_or_none()
+    return None if row is None else bool(row.cancel_requested)
+
+
+def finish(connection: Connection, job_id: str, token: UUID, result: dict[str, Any]) -> bool:
+    """The run succeeded. False: the job was taken over, and this result does not count."""
+    return _end(connection, job_id, token, state="succeeded", result=result, error=None)
+
+
+def fail(
+    connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, state: str = "failed"
+) -> bool:
+    """The run ended for good: `failed` by the task's own verdict, `dead` where people must look, or `cancelled`."""
+    return _end(connection, job_id, token, state=state, error=error)
+
+
+def _end(connection: Connection, job_id: str, token: UUID, **values: Any) -> bool:
+    row = connection.execute(
+        update(jobs)
+        # The same end written twice is one: its first answer may have been lost.
+        .where(or_(_owned(job_id, token), _ended(job_id, token, values["state"])))
+        .values(finished_at=NOW, lease_until=None, **values)
+        .returning(jobs.c.id)
+    ).one_or_none()
+    return row is not None
+
+
+def _owned(job_id: str, token: UUID) -> ColumnElement[bool]:
+    # Open, not only running: the relay puts a row whose lease ran out back in line, and until it is taken it is ours.
+    return and_(jobs.c.id == job_id, jobs.c.token == token, jobs.c.state.in_(OPEN))
+
+
+def _ended(job_id: str, token: UUID, state: str) -> ColumnElement[bool]:
+    return and_(jobs.c.id == job_id, jobs.c.token == token, jobs.c.state == state)
+
+
+def retry(
+    connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, after: float
+) -> str | None:
+    """Wait `after` seconds in the ledger and run again; on the last attempt the job is dead.
+
+    Returns the new state (accepted, cancelled, dead); None: the job was taken over.
+    """
+    return _put_back(connection, job_id, token, error, after=after, counted=True)
+
+
+def give_back(
+    connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, counted: bool
+) -> str | None:
+    """Put a job back in line at once. Not counted: the worker gave it up by itself, and the attempt is returned."""
+    return _put_back(connection, job_id, token, error, after=0, counted=counted)
+
+
+def _put_back(
+    connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, after: float, counted: bool
+) -> str | None:
+    attempt = jobs.c.attempt if counted else jobs.c.attempt - 1
+    spent = attempt >= jobs.c.attempts
+    state = case((jobs.c.cancel_requested, "cancelled"), (spent, "dead"), else_="accepted")
+    row = connection.execute(
+        update(jobs)
+        .where(_owned(job_id, token))
+        .values(
+            state=state,
+            attempt=attempt,
+            token=None,
+            lease_until=None,
+            error=error,
+            # No message is on its way: the relay publishes the row when it is due.
+            published_at=None,
+            not_before=NOW + seconds(after) if after else None,
+            finished_at=case((or_(jobs.c.cancel_requested, spent), NOW), else_=None),
+        )
+        .returning(jobs.c.state)
+    ).one_or_none()
+    return None if row is None else str(row.state)

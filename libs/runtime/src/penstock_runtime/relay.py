@@ -1,0 +1,191 @@
+"""The relay: publishes what is due, and what the promise would else lose.
+
+Any number may run. Each change is a compare-and-set in PostgreSQL, and none holds a lock while it talks to Redis.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import Connection
+
+from penstock_contracts.queues import QUEUES, Priority, Queue
+from penstock_runtime import redis_server
+from penstock_runtime.backlog import in_flight, read_tail
+from penstock_runtime.broker import Publisher, redis_errors
+from penstock_runtime.database import LOST, connect
+from penstock_runtime.errors import Unavailable
+from penstock_runtime.ledger import lost
+from penstock_runtime.ledger.publish import Publication, mark_queued, take_due
+from penstock_runtime.settings import RuntimeSettings
+
+log = structlog.get_logger(__name__)
+
+EPOCH_KEY = "penstock:epoch"
+
+RAISE_EPOCH = """
+local now = tonumber(redis.call('GET', KEYS[1]) or '0')
+if tonumber(ARGV[1]) > now then redis.call('SET', KEYS[1], ARGV[1]) end
+"""
+"""Only ever upwards: a relay that was stopped and goes on must not look like a Redis that lost its newest writes."""
+
+SWEEP_EVERY = 60
+"""Seconds between two deletions of old finished jobs."""
+
+
+class Relay:
+    """One relay. `run` loops until `stop`; `one_pass` is what it does each time."""
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        self._settings = settings
+        self._engine = connect(settings, most=2, statement_timeout=30)
+        self._publisher = Publisher(settings)
+        self._redis = redis_server.client(settings)
+        self._healthy_since: float | None = None
+        self._last_pass = 0.0
+        self._swept_at = time.monotonic()
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Pass after pass; an error ends its pass only."""
+        while not self._stopping.wait(self._settings.relay_every):
+            try:
+                self.one_pass()
+            except Unavailable as error:
+                log.warning("relay_waits", reason=error.message)
+            except LOST as error:
+                self._healthy_since = None
+                log.warning("relay_waits", reason=f"PostgreSQL did not answer ({type(error).__name__})")
+            except Exception:  # noqa: BLE001 - the edge of the thread: a fault here must not end the relay
+                log.exception("fault")
+
+    def stop(self) -> None:
+        """End after the pass under way."""
+        self._stopping.set()
+
+    def one_pass(self) -> None:
+        """Judge the leases, then see whether Redis has lost something, and publish what is due.
+
+        Raises Unavailable when Redis is away; what PostgreSQL raises when it is.
+        """
+        self._expire_leases()
+        self._sweep()
+        self._beat()
+        self._refill()
+        for queue in QUEUES:
+            for priority in Priority:
+                self._bring_back(queue, priority)
+        self._publish_due()
+
+    def _transaction(self, work: Callable[[Connection], object]) -> None:
+        with self._engine.begin() as connection:
+            work(connection)
+
+    def _expire_leases(self) -> None:
+        """Nobody is judged dead until PostgreSQL was seen healthy for a whole lease without a break: after an outage, or
+        after this process itself was stopped, every lease is stale and its worker is given the time to renew it."""
+        now = time.monotonic()
+        if self._healthy_since is None or now - self._last_pass > self._settings.lease / 2:
+            self._healthy_since = now
+        self._last_pass = now
+        with self._engine.begin() as connection:
+            if now - self._healthy_since < self._settings.lease:
+                connection.exec_driver_sql("SELECT 1")
+                return
+            expired = lost.expire_leases(connection, most=self._settings.relay_batch)
+        if expired:
+            log.warning("leases_ran_out", jobs=expired[:20], count=len(expired))
+
+    def _sweep(self) -> None:
+        if time.monotonic() - self._swept_at < SWEEP_EVERY:
+            return
+        self._swept_at = time.monotonic()
+        days, most = self._settings.retention_days, self._settings.relay_batch
+        self._transaction(lambda connection: lost.forget_finished(connection, days=days, most=most))
+
+    def _beat(self) -> None:
+        with self._engine.begin() as connection:
+            seen = lost.read_counter(connection)
+        with redis_errors():
+            known = int(self._redis.get(EPOCH_KEY) or 0)
+            run_id = str(self._redis.info("server")["run_id"])
+        if seen.run_id is None:
+            self._transaction(lambda connection: lost.first_sight(connection, run_id))
+        elif known < seen.confirmed or run_id != seen.run_id:
+            self._note_loss(seen, known, run_id)
+            return
+        with self._engine.begin() as connection:
+            epoch = lost.next_epoch(connection, every=self._settings.relay_every)
+        if epoch is not None:
+            self._raise_epoch(epoch)
+            self._transaction(lambda connection: lost.confirm_epoch(connection, epoch))
+
+    def _note_loss(self, seen: lost.Counter, known: int, run_id: str) -> None:
+        # A publisher reads the epoch with its stamp, and may push until its time-out; a replica or an append-only file
+        # may lack about the last second.
+        margin = math.ceil(self._settings.publish_timeout / self._settings.relay_every) + 2
+        with self._engine.begin() as connection:
+            epoch = lost.note_loss(connection, seen, known=known, run_id=run_id, margin=margin)
+        if epoch is not None:
+            log.warning(
+                "redis_lost_data", known_epoch=known, expected_epoch=seen.confirmed, then="publishing again"
+            )
+            self._raise_epoch(epoch)
+
+    def _raise_epoch(self, epoch: int) -> None:
+        with redis_errors():
+            self._redis.eval(RAISE_EPOCH, 1, EPOCH_KEY, epoch)
+
+    def _refill(self) -> None:
+        most = self._settings.relay_batch
+        total = 0
+        while not self._stopping.is_set():
+            with self._engine.begin() as connection:
+                count = lost.refill(connection, most=most)
+            total += count
+            if count < most:
+                break
+        if total:
+            log.warning("refills", jobs=total)
+
+    def _bring_back(self, queue: Queue, priority: Priority) -> None:
+        with redis_errors():
+            tail = read_tail(self._redis, queue, priority)
+        if not tail.empty and tail.stamped is None:
+            return  # Another sender's message stands there and says nothing about ours.
+        most, timeout = self._settings.relay_batch, self._settings.publish_timeout
+        which = lost.absent(queue.name, priority, tail.stamped, publish_timeout=timeout)
+        with self._engine.begin() as connection:
+            absent = lost.absent_ids(connection, which, most=most)
+        if absent:
+            with redis_errors():
+                flying = in_flight(self._redis, queue, since=self._settings.start_within)
+            absent = [job_id for job_id in absent if job_id not in flying]
+        with self._engine.begin() as connection:
+            back = lost.bring_back(connection, absent, confirm_after=self._settings.relay_every / 2)
+            lost.forget_found(connection, queue.name, priority, absent)
+        if back:
+            log.warning("messages_lost", queue=queue.name, jobs=back[:20], count=len(back))
+
+    def _publish_due(self) -> None:
+        most, timeout = self._settings.relay_batch, self._settings.publish_timeout
+        while not self._stopping.is_set():
+            with self._engine.begin() as connection:
+                due = take_due(connection, most=most, publish_timeout=timeout)
+            published: list[Publication] = []
+            try:
+                for item in self._publisher.publish(due):
+                    published.append(item)
+            finally:
+                with self._engine.begin() as connection:
+                    mark_queued(connection, published)
+            if len(due) < most:
+                return
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._publisher.close()
+        self._redis.close()
+        self._engine.dispose()

@@ -1,0 +1,82 @@
+"""Celery beat with the ledger's schedule: a tick is a row whose key is (entry, tick), so any number of beats may run."""
+
+import threading
+from typing import Any
+
+import structlog
+from celery.beat import Scheduler
+from sqlalchemy import Connection, select
+
+from penstock_runtime.database import LOST, connect
+from penstock_runtime.errors import SettingsError
+from penstock_runtime.ledger.accept import accept
+from penstock_runtime.relay import Relay
+from penstock_runtime.schedule import Entry, read_entry
+from penstock_runtime.schema import NOW
+from penstock_runtime.settings import RuntimeSettings
+from penstock_runtime.worker import DEFAULT_TENANT
+
+log = structlog.get_logger(__name__)
+
+LONGEST_SLEEP = 5.0
+"""Seconds after which beat looks at its schedule again, whatever it expects."""
+
+
+class LedgerScheduler(Scheduler):
+    """What `celery beat` runs: it accepts due entries into the ledger, and has the relay beside it."""
+
+    def setup_schedule(self) -> None:
+        """Called by beat once, before its first tick."""
+        settings: RuntimeSettings = self.app.penstock
+        try:
+            configured = [read_entry(name, entry) for name, entry in self.app.conf.beat_schedule.items()]
+        except SettingsError as error:
+            raise SystemExit(f"penstock: {error.message}") from None
+        self.entries = [*self.app.penstock_schedule, *configured]
+        self._engine = connect(settings, most=2, statement_timeout=30)
+        self._sent: dict[str, str] = {}
+        self._relay = Relay(settings)
+        self._thread = threading.Thread(target=self._relay.run, name="relay", daemon=True)
+        self._thread.start()
+
+    def tick(self, *_: Any, **__: Any) -> float:
+        """Accept what is due, and return how many seconds to sleep. An error here would end beat, so none leaves."""
+        try:
+            with self._engine.begin() as connection:
+                return self._accept_due(connection)
+        except LOST as error:
+            log.warning("schedule_waits", reason=type(error).__name__)
+            return 1.0
+
+    def _accept_due(self, connection: Connection) -> float:
+        now = connection.execute(select(NOW)).scalar_one()
+        sleep = LONGEST_SLEEP
+        for entry in self.entries:
+            name, next_at = entry.tick(now)
+            if self._sent.get(entry.name) != name:
+                accepted = accept_tick(connection, entry, name)
+                self._sent[entry.name] = name
+                if accepted:
+                    log.info("scheduled", entry=entry.name, tick=name, job=accepted)
+            sleep = min(sleep, (next_at - now).total_seconds())
+        return max(sleep, 0.05)
+
+    def close(self) -> None:
+        """Stop the relay after the pass under way."""
+        self._relay.stop()
+        self._thread.join(timeout=10)
+        super().close()
+
+    @property
+    def info(self) -> str:
+        """For beat's banner."""
+        return "    . schedule -> the ledger\n"
+
+
+def accept_tick(connection: Connection, entry: Entry, tick: str) -> str | None:
+    """Accept an entry's job for one tick, for the relay to publish. Returns its id, or None where another beat did."""
+    now = connection.execute(select(NOW)).scalar_one()
+    key = f"schedule:{entry.name}:{tick}"
+    # A start time leaves the publishing to the relay, which reads the row after this transaction.
+    accepted = accept(connection, entry.message, tenant=DEFAULT_TENANT, idempotency_key=key, not_before=now)
+    return accepted.job_id if accepted.created else None

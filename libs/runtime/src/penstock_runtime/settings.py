@@ -1,0 +1,205 @@
+"""Settings from the environment, read once at a process's edge. No other module of the runtime reads the environment."""
+
+import os
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from penstock_runtime.errors import SettingsError
+
+PREFIX = "PENSTOCK_"
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """`NAME_FILE` names a file that holds the value of `NAME`, as mounted secrets do. A trailing line end is cut."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        for name in environment_names(field_name, field):
+            path = os.environ.get(f"{name}_FILE")
+            if path:
+                try:
+                    with open(path, encoding="utf-8") as file:
+                        return file.read().rstrip("\r\n"), name, False
+                except (OSError, UnicodeDecodeError) as error:
+                    raise SettingsError(f"{name}_FILE: cannot read {path}: {error}") from error
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = {}
+        for field_name, field in self.settings_cls.model_fields.items():
+            value, key, _ = self.get_field_value(field, field_name)
+            if value is not None:
+                values[key if field.validation_alias else field_name] = value
+        return values
+
+
+class Settings(BaseSettings):
+    """Base of each package's settings: frozen, `PENSTOCK_<FIELD>` from the environment or `PENSTOCK_<FIELD>_FILE`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, env_ignore_empty=True, hide_input_in_errors=True, extra="ignore"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        *sources: PydanticBaseSettingsSource,
+        **named: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return named["init_settings"], named["env_settings"], FileSource(settings_cls)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def environment_names(field_name: str, field: FieldInfo) -> list[str]:
+    """The environment variables a field is read from, the first one being its name towards people."""
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        return [str(choice) for choice in alias.choices]
+    return [str(alias) if alias else f"{PREFIX}{field_name.upper()}"]
+
+
+def load(settings: type[S], **values: Any) -> S:
+    """The settings of one kind. `values` go before the environment.
+
+    Raises SettingsError: one line that names the first wrong setting and what is wrong with it, never its value.
+    """
+    try:
+        return settings(**values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        field = settings.model_fields.get(name)
+        shown = environment_names(name, field)[0] if field else name
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{shown}: {message}" if shown else message) from error
+
+
+def load_or_exit(settings: type[S], **values: Any) -> S:
+    """`load`, at the edge of a process: a wrong setting ends it with one line and status 1."""
+    try:
+        return load(settings, **values)
+    except SettingsError as error:
+        raise SystemExit(f"penstock: setting {error.message}") from None
+
+
+def without_password(url: str) -> str:
+    """The URL with `**` for its password, for people to read."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:**@{host}"))
+
+
+class RuntimeSettings(Settings):
+    """Where the broker and the ledger are, and the bounds of the promise. Times are in seconds."""
+
+    broker: str | None = Field(None, validation_alias="CELERY_BROKER_URL", repr=False)
+    redis_host: str = "127.0.0.1"
+    redis_port: int = Field(6379, ge=1, le=65535)
+    redis_username: str = ""
+    redis_password: SecretStr = SecretStr("")
+    redis_database: int = Field(0, ge=0)
+    redis_tls: bool = False
+
+    results: str | None = Field(None, validation_alias="CELERY_RESULT_BACKEND", repr=False)
+    ledger: str | None = Field(None, validation_alias="PENSTOCK_DATABASE_URL", repr=False)
+    database_host: str = ""
+    database_port: int = Field(5432, ge=1, le=65535)
+    database_user: str = "penstock"
+    database_password: SecretStr = SecretStr("")
+    database_name: str = "penstock"
+    database_connections: int = Field(10, ge=2, le=200, description="per process")
+    database_timeout: float = Field(5, gt=0, le=60, description="to connect, and for a free connection")
+
+    storage_url: str = Field("file:///var/lib/penstock/storage", description="any obstore URL")
+    secret_key: SecretStr = Field(SecretStr(""), description="signs the links in mails")
+
+    redis_timeout: float = Field(1.5, gt=0, le=30, description="one connect, read or write of a publisher")
+    publish_timeout: float = Field(
+        10, ge=2, le=300, description="after which a publisher has surely given up"
+    )
+    lease: float = Field(
+        20, ge=1, le=600, description="a running job belongs to its worker this long unless renewed"
+    )
+    renew_every: float = Field(5, ge=0.1, le=200)
+    relay_every: float = Field(1, ge=0.05, le=60)
+    start_within: float = Field(
+        60, ge=1, le=3600, description="a message taken longer ago and not started is lost"
+    )
+    relay_batch: int = Field(1000, ge=1, le=10000)
+    retry_first: float = Field(
+        2, ge=0, le=3600, description="the wait before the second attempt; then it doubles"
+    )
+    retry_most: float = Field(600, ge=0, le=86400)
+    outage_patience: float = Field(60, ge=0, le=3600, description="a worker waits this long for PostgreSQL")
+    retention_days: int = Field(30, ge=1, le=3650, description="finished jobs are deleted after this")
+
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def broker_url(self) -> str:
+        """`CELERY_BROKER_URL`, or a URL made of the `PENSTOCK_REDIS_…` parts."""
+        if self.broker:
+            return self.broker
+        password = self.redis_password.get_secret_value()
+        login = f"{quote(self.redis_username, safe='')}:{quote(password, safe='')}@" if password else ""
+        scheme = "rediss" if self.redis_tls else "redis"
+        return f"{scheme}://{login}{self.redis_host}:{self.redis_port}/{self.redis_database}"
+
+    @property
+    def database_url(self) -> str:
+        """The ledger's database: `PENSTOCK_DATABASE_URL`, else a PostgreSQL result backend, else the parts."""
+        if self.ledger:
+            return plain_postgresql(self.ledger)
+        if self.results and is_postgresql(self.results):
+            return plain_postgresql(self.results)
+        user = quote(self.database_user, safe="")
+        password = quote(self.database_password.get_secret_value(), safe="")
+        return f"postgresql://{user}:{password}@{self.database_host}:{self.database_port}/{quote(self.database_name, safe='')}"
+
+    @property
+    def result_backend(self) -> str:
+        """Where Celery clients read results: the ledger itself unless `CELERY_RESULT_BACKEND` says otherwise."""
+        return (
+            plain_postgresql(self.results)
+            if self.results and is_postgresql(self.results)
+            else (self.results or self.database_url)
+        )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "RuntimeSettings":
+        scheme = urlsplit(self.broker_url).scheme
+        if scheme not in ("redis", "rediss", "sentinel"):
+            raise ValueError(
+                f"CELERY_BROKER_URL: {scheme or 'no'} scheme; use redis://, rediss:// or sentinel://"
+            )
+        if not self.ledger and not self.database_host and not (self.results and is_postgresql(self.results)):
+            raise ValueError(
+                "PENSTOCK_DATABASE_URL: is not set; name the PostgreSQL that keeps the jobs, postgresql://user:password@host/db"
+            )
+        if not is_postgresql(self.database_url):
+            raise ValueError("PENSTOCK_DATABASE_URL: must begin with postgresql://")
+        if self.renew_every * 3 > self.lease:
+            raise ValueError("PENSTOCK_LEASE: must be at least three times PENSTOCK_RENEW_EVERY")
+        if self.redis_timeout * 2 > self.publish_timeout:
+            raise ValueError("PENSTOCK_PUBLISH_TIMEOUT: must be at least twice PENSTOCK_REDIS_TIMEOUT")
+        return self
+
+
+def is_postgresql(url: str) -> bool:
+    """Whether a URL names a PostgreSQL database, in any of the spellings in use."""
+    return urlsplit(url).scheme.partition("+")[0] in ("postgresql", "postgres", "db")
+
+
+def plain_postgresql(url: str) -> str:
+    """The URL as libpq and Celery's banner know it: `postgresql://`, without a driver's name."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql://{rest}" if scheme.partition("+")[0] in ("postgresql", "postgres", "db") else url

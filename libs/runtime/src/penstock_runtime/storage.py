@@ -1,0 +1,74 @@
+"""Object storage: files by key, in a folder or any store that obstore knows (S3, GCS, Azure).
+
+Its calls do not yield to gevent: a gevent process calls them through `gevent.get_hub().threadpool`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore, from_url
+
+from penstock_runtime.errors import Rejected, Retryable
+
+if TYPE_CHECKING:
+    from obstore import WritableFile
+
+BLOCK = 1024 * 1024
+"""Bytes moved at a time."""
+
+
+LOST = (BaseError, OSError)
+"""What a writer raises when the store does not take what is written."""
+
+
+class Storage:
+    """One store. Raises Retryable where it does not answer, Rejected where a key does not exist."""
+
+    def __init__(self, url: str) -> None:
+        self._store = open_store(url)
+
+    def write(self, key: str, content: bytes) -> None:
+        """Put a whole object, replacing what lies under the key. It is there entirely or not at all."""
+        try:
+            obstore.put(self._store, key, content)
+        except BaseError as error:
+            raise Retryable(f"object storage did not take {key}", code="storage_unavailable") from error
+
+    def writer(self, key: str) -> WritableFile:
+        """A file object that streams into an object, which appears when it is closed. Raises LOST."""
+        return obstore.open_writer(self._store, key, buffer_size=8 * BLOCK)
+
+    def read(self, key: str, *, start: int = 0) -> Iterator[bytes]:
+        """The object's bytes from `start`, in pieces of about `BLOCK` bytes."""
+        try:
+            reader = obstore.open_reader(self._store, key, buffer_size=BLOCK)
+            reader.seek(start)
+            while block := bytes(reader.read(BLOCK)):
+                yield block
+        except FileNotFoundError as error:
+            raise Rejected(f"no file is stored under {key}", code="file_missing") from error
+        except BaseError as error:
+            raise Retryable(f"object storage did not give {key}", code="storage_unavailable") from error
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        try:
+            obstore.delete(self._store, key)
+        except FileNotFoundError:
+            pass
+        except BaseError as error:
+            raise Retryable(f"object storage did not delete {key}", code="storage_unavailable") from error
+
+
+def open_store(url: str) -> ObjectStore:
+    """The store a URL names. The folder of a `file://` URL is made."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        Path(parts.path).mkdir(parents=True, exist_ok=True)
+    return from_url(url)

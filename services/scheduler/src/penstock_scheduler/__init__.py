@@ -1,0 +1,1 @@
+"""Celery beat with Penstock's schedule and the relay."""

@@ -1,0 +1,97 @@
+"""Real processes: workers, schedulers and what they need, against the run's PostgreSQL and Redis."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy
+from penstock_contracts.queues import BY_NAME, Pool
+from penstock_runtime.ledger import JobView
+from penstock_runtime.ledger.run import state_of
+from penstock_runtime.settings import RuntimeSettings
+from processes import Running, eventually
+
+HERE = Path(__file__).parent
+# Times short enough for tests that wait for leases to run out.
+QUICK = {"PENSTOCK_LEASE": "2", "PENSTOCK_RENEW_EVERY": "0.4", "PENSTOCK_RELAY_EVERY": "0.2"}
+
+
+@pytest.fixture
+def environment(settings: RuntimeSettings, tmp_path: Path) -> dict[str, str]:
+    """What every process of the suite is told."""
+    return os.environ | {
+        "CELERY_BROKER_URL": settings.broker_url,
+        "CELERY_RESULT_BACKEND": settings.result_backend,
+        "PENSTOCK_DATABASE_URL": settings.database_url,
+        "PENSTOCK_STORAGE_URL": settings.storage_url,
+        "PENSTOCK_SECRET_KEY": settings.secret_key.get_secret_value(),
+        "PYTHONPATH": str(HERE),
+        "PYTHONWARNINGS": "ignore",
+        **QUICK,
+    }
+
+
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Start `celery …` with more settings, and wait until it says that it runs. All are stopped after the test."""
+    started: list[Running] = []
+
+    def start_one(*arguments: str, until: str, cwd: Path = HERE, **more: str) -> Running:
+        log = tmp_path / f"process-{len(started)}.log"
+        with log.open("wb") as output:
+            process = psutil.Popen(
+                [sys.executable, "-m", "celery", *arguments],
+                cwd=cwd,
+                env=environment | more,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        running = Running(process, log)
+        started.append(running)
+        eventually(lambda: running.says(until) or process.poll() is not None, f"{arguments} says {until!r}")
+        assert running.says(until), log.read_text()
+        return running
+
+    yield start_one
+    for running in started:
+        if running.process.is_running():
+            running.kill()
+
+
+@pytest.fixture
+def worker(start: Callable[..., Running]) -> Callable[..., Running]:
+    """Start the worker of one queue with its own pool: `worker("mail")`, or a module of the test's own."""
+
+    def start_worker(queue: str, *, module: str = "", pool: Pool | None = None, **more: str) -> Running:
+        declared = BY_NAME[queue]
+        module = module or f"penstock_{declared.service.replace('-', '_')}.app"
+        pool = pool or declared.pool
+        count = "10" if pool is Pool.GEVENT else "1"
+        arguments = ["-A", module, "worker", "-Q", queue, "-P", pool, "-c", count, "--loglevel", "INFO"]
+        return start(*arguments, "--without-mingle", "--without-gossip", until=" ready.", **more)
+
+    return start_worker
+
+
+@pytest.fixture
+def scheduler(start: Callable[..., Running]) -> Callable[..., Running]:
+    """Start a scheduler that has nothing of its own to do."""
+    return lambda **more: start("-A", "relay_only", "beat", until="Starting...", **more)
+
+
+@pytest.fixture
+def job(database: sqlalchemy.Engine) -> Callable[[str], JobView]:
+    """Read a job's row."""
+
+    def read(job_id: str) -> JobView:
+        with database.connect() as connection:
+            found = state_of(connection, job_id)
+        assert found is not None, f"there is no job {job_id}"
+        return found
+
+    return read

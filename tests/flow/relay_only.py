@@ -1,0 +1,5 @@
+"""A scheduler without entries: the relay alone."""
+
+from penstock_runtime.broker import make_app
+
+app = make_app()

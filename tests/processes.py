@@ -1,0 +1,39 @@
+"""Processes of a test's own, and waiting for what they do."""
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+
+def eventually(condition: Callable[[], Any], what: str, *, seconds: float = 40) -> Any:
+    """The first true answer of `condition`, or a failure that says what was waited for."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = condition()
+        if answer:
+            return answer
+        time.sleep(0.02)
+    pytest.fail(f"within {seconds:.0f} s it did not happen that {what}")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process of the test's own, and its log."""
+
+    process: psutil.Popen
+    log: Path
+
+    def says(self, words: str) -> bool:
+        return words in self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """SIGKILL it and its children at once, as a machine that loses power does."""
+        for one in [self.process, *self.process.children(recursive=True)]:
+            one.send_signal(signal.SIGKILL)
+        self.process.wait(10)
