@@ -1,11 +1,16 @@
 """The ops_trace queue: what people and systems did is kept."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, field_validator
 
 from penstock_contracts.queues import OPS_TRACE
 from penstock_contracts.task import Contract, Task
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9998, 12, 31, tzinfo=UTC)
+"""Beyond these no clock can be meant, and some times could be stored but not be read again."""
 
 MOST_ACTIONS = 1000
 DEEPEST_DETAIL = 5
@@ -25,7 +30,7 @@ class UserAction(Contract):
 
     user_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
     action: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
-    at: AwareDatetime
+    at: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
     target: Annotated[str | None, Field(max_length=500, pattern=r"^[^\x00]*$")] = None
     detail: Annotated[dict[str, Any], Field(max_length=50)] = {}
 

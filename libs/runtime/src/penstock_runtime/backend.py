@@ -74,9 +74,7 @@ class LedgerBackend(BaseBackend):
             )
 
     def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
-        query = select(jobs.c.state, jobs.c.result, jobs.c.error, jobs.c.finished_at).where(
-            jobs.c.id == task_id
-        )
+        query = select(jobs.c.state, jobs.c.result, jobs.c.error, jobs.c.finished_at).where(jobs.c.id == task_id)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
@@ -91,14 +89,10 @@ class LedgerBackend(BaseBackend):
 
     def apply_chord(self, *_: Any, **__: Any) -> None:
         """Refused: counting a chord's parts is not what a ledger row does."""
-        raise NotImplementedError(
-            "the ledger does not count the parts of a chord; use a redis:// result backend"
-        )
+        raise NotImplementedError("the ledger does not count the parts of a chord; use a redis:// result backend")
 
     def _save_group(self, group_id: str, result: Any) -> None:
-        raise NotImplementedError(
-            "the ledger does not store groups; keep the ids, or use a redis:// result backend"
-        )
+        raise NotImplementedError("the ledger does not store groups; keep the ids, or use a redis:// result backend")
 
 
 def _plain_row(request: Any, result: Any, state: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The one place where a Celery app is made, and where messages go out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,7 +8,7 @@ import redis
 from celery import Celery, signals
 from celery.app.amqp import AMQP
 from kombu.entity import Exchange, Queue
-from kombu.exceptions import LimitExceeded, OperationalError
+from kombu.exceptions import BatchPublishError, LimitExceeded, OperationalError
 from kombu.messaging import Producer
 
 from penstock_contracts import tasks
@@ -69,9 +69,7 @@ def make_app(
         broker_connection_retry_on_startup=True,
         # None is for ever: with a number, a worker gives up and leaves with status 0.
         broker_connection_max_retries=None,
-        broker_transport_options=transport_options(
-            settings, SHARED_UNACKED, max(q.time_limit for q in QUEUES)
-        ),
+        broker_transport_options=transport_options(settings, SHARED_UNACKED, max(q.time_limit for q in QUEUES)),
         worker_hijack_root_logger=False,
         beat_scheduler="penstock_runtime.scheduler:LedgerScheduler",
         timezone="UTC",
@@ -108,9 +106,7 @@ def _connect_signals(app: Celery, settings: RuntimeSettings) -> None:
         names = list(app.amqp.queues.consume_from)
         if len(names) == 1 and names[0] in BY_NAME:
             queue = BY_NAME[names[0]]
-            app.conf.broker_transport_options = transport_options(
-                settings, queue.unacked_key, queue.time_limit
-            )
+            app.conf.broker_transport_options = transport_options(settings, queue.unacked_key, queue.time_limit)
 
     def set_up_logging(**_: Any) -> None:
         logging.configure(settings)
@@ -128,29 +124,27 @@ class Publisher:
         self._connections = self._app.connection_for_write().Pool(limit=settings.database_connections)
         self._timeout = settings.redis_timeout
 
-    def publish(self, publications: Iterable[Publication]) -> Iterator[Publication]:
-        """Publish in order, and yield each message that is in Redis.
+    def publish(self, publications: Sequence[Publication]) -> None:
+        """Publish in order, in one round trip.
 
-        Raises Unavailable where Redis does not take one; that one may be in Redis all the same.
+        Raises Unavailable where Redis does not confirm them; any of them may be in Redis all the same.
         """
-        with self._producer() as producer:
+        with self._producer() as producer, redis_errors(), producer.batch():
             for item in publications:
                 headers, properties, body, _ = self._app.amqp.as_task_v2(
                     item.job_id, item.task, (), item.payload, **(item.embed or {})
                 )
-                with redis_errors():
-                    producer.publish(
-                        body,
-                        # The default exchange leads to the queue of that name without asking Redis for bindings.
-                        exchange="",
-                        routing_key=item.queue,
-                        priority=int(item.priority),
-                        headers=headers | {HEADER: {"published_at": item.stamp.isoformat()}},
-                        serializer="json",
-                        delivery_mode=2,
-                        **properties,
-                    )
-                yield item
+                producer.publish(
+                    body,
+                    # The default exchange leads to the queue of that name without asking Redis for bindings.
+                    exchange="",
+                    routing_key=item.queue,
+                    priority=int(item.priority),
+                    headers=headers | {HEADER: {"published_at": item.stamp.isoformat()}},
+                    serializer="json",
+                    delivery_mode=2,
+                    **properties,
+                )
 
     @contextmanager
     def _producer(self) -> Iterator[Producer]:
@@ -176,5 +170,5 @@ def redis_errors() -> Iterator[None]:
     """What Redis, kombu and sockets raise when Redis is away becomes Unavailable."""
     try:
         yield
-    except (redis.RedisError, OperationalError, LimitExceeded, OSError) as error:
+    except (redis.RedisError, OperationalError, BatchPublishError, LimitExceeded, OSError) as error:
         raise Unavailable(f"Redis did not take the message ({type(error).__name__})") from error

@@ -88,9 +88,7 @@ class Job:
                 raise
 
     def _is_finished(self) -> bool:
-        query = select(jobs.c.id).where(
-            jobs.c.id == self.id, jobs.c.token == self.token, jobs.c.state == "succeeded"
-        )
+        query = select(jobs.c.id).where(jobs.c.id == self.id, jobs.c.token == self.token, jobs.c.state == "succeeded")
         with self._autocommit.connect() as connection:
             return connection.execute(query).one_or_none() is not None
 

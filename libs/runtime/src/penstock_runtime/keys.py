@@ -29,16 +29,12 @@ class Key:
     name: str
 
 
-def create_key(
-    connection: Connection, tenant: str, name: str, expires_at: datetime | None = None
-) -> tuple[UUID, str]:
+def create_key(connection: Connection, tenant: str, name: str, expires_at: datetime | None = None) -> tuple[UUID, str]:
     """Make a key for a tenant. The id is for people to name it by; the secret is returned here and never again."""
     key_id = uuid4()
     secret = PREFIX + secrets.token_urlsafe(ENTROPY_BYTES)
     connection.execute(
-        api_keys.insert().values(
-            id=key_id, tenant=tenant, name=name, hash=hash_key(secret), expires_at=expires_at
-        )
+        api_keys.insert().values(id=key_id, tenant=tenant, name=name, hash=hash_key(secret), expires_at=expires_at)
     )
     return key_id, secret
 

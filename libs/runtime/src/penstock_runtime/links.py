@@ -1,10 +1,32 @@
 """Signed, expiring tokens for links in mails. Nothing is stored: the signature is the proof."""
 
+import secrets
+
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
-from penstock_runtime.errors import Rejected
+from pydantic import SecretStr
+from sqlalchemy import Engine, select
+from sqlalchemy.dialects.postgresql import insert
 
+from penstock_runtime.errors import Rejected
+from penstock_runtime.schema import secrets as kept
+
+_NAME = "links"
 _PURPOSE = "penstock registration confirmation"
+
+
+def signing_key(configured: SecretStr, database: Engine) -> str:
+    """`PENSTOCK_SECRET_KEY`, or where that is not set, a random key that is made once and kept beside the ledger.
+
+    So the API and the mail worker agree on one without being told.
+    """
+    if configured.get_secret_value():
+        return configured.get_secret_value()
+    with database.begin() as connection:
+        made = insert(kept).values(name=_NAME, value=secrets.token_urlsafe(32)).on_conflict_do_nothing()
+        connection.execute(made)
+        key: str = connection.execute(select(kept.c.value).where(kept.c.name == _NAME)).scalar_one()
+        return key
 
 
 def sign_registration(email: str, secret_key: str) -> str:
@@ -17,11 +39,7 @@ def read_registration(token: str, secret_key: str, max_age: int) -> str:
     try:
         email = URLSafeTimedSerializer(secret_key, salt=_PURPOSE).loads(token, max_age=max_age)
     except SignatureExpired as error:
-        raise Rejected(
-            "this link has expired; register again to get a new one", code="link_expired"
-        ) from error
+        raise Rejected("this link has expired; register again to get a new one", code="link_expired") from error
     except BadSignature as error:
-        raise Rejected(
-            "this link is not valid; open the one in the mail as it is", code="link_invalid"
-        ) from error
+        raise Rejected("this link is not valid; open the one in the mail as it is", code="link_invalid") from error
     return str(email)

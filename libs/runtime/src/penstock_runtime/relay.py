@@ -18,7 +18,7 @@ from penstock_runtime.broker import Publisher, redis_errors
 from penstock_runtime.database import LOST, connect
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.ledger import lost
-from penstock_runtime.ledger.publish import Publication, mark_queued, take_due
+from penstock_runtime.ledger.publish import mark_queued, take_due
 from penstock_runtime.settings import RuntimeSettings
 
 log = structlog.get_logger(__name__)
@@ -129,9 +129,7 @@ class Relay:
         with self._engine.begin() as connection:
             epoch = lost.note_loss(connection, seen, known=known, run_id=run_id, margin=margin)
         if epoch is not None:
-            log.warning(
-                "redis_lost_data", known_epoch=known, expected_epoch=seen.confirmed, then="publishing again"
-            )
+            log.warning("redis_lost_data", known_epoch=known, expected_epoch=seen.confirmed, then="publishing again")
             self._raise_epoch(epoch)
 
     def _raise_epoch(self, epoch: int) -> None:
@@ -174,13 +172,9 @@ class Relay:
         while not self._stopping.is_set():
             with self._engine.begin() as connection:
                 due = take_due(connection, most=most, publish_timeout=timeout)
-            published: list[Publication] = []
-            try:
-                for item in self._publisher.publish(due):
-                    published.append(item)
-            finally:
-                with self._engine.begin() as connection:
-                    mark_queued(connection, published)
+            if due:
+                self._publisher.publish(due)
+                self._transaction(lambda connection, sent=due: mark_queued(connection, sent))
             if len(due) < most:
                 return
 

@@ -37,16 +37,12 @@ def read_entry(name: str, entry: dict[str, Any]) -> Entry:
     """An entry of Celery's `beat_schedule`. Raises SettingsError where the ledger could not keep its promise for it."""
     task = tasks.BY_NAME.get(entry.get("task", ""))
     if task is None:
-        raise SettingsError(
-            f"beat_schedule: {name} names the task {entry.get('task')!r}, which is not declared"
-        )
+        raise SettingsError(f"beat_schedule: {name} names the task {entry.get('task')!r}, which is not declared")
     try:
         payload = task.payload.model_validate(entry.get("kwargs") or {})
         return Entry(name, task.message(payload), _period(entry["schedule"]))
     except (ValueError, KeyError) as error:
-        raise SettingsError(
-            f"beat_schedule: {name} has wrong kwargs or schedule ({type(error).__name__})"
-        ) from error
+        raise SettingsError(f"beat_schedule: {name} has wrong kwargs or schedule ({type(error).__name__})") from error
 
 
 def _period(when: Any) -> float | str:

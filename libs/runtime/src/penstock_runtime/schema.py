@@ -53,9 +53,7 @@ jobs = Table(
     ),
     Column("request_id", Text),
     Column("idempotency_key", Text),
-    Column(
-        "fingerprint", LargeBinary, comment="SHA-256 of task and payload, to tell a repeat from another body"
-    ),
+    Column("fingerprint", LargeBinary, comment="SHA-256 of task and payload, to tell a repeat from another body"),
     Column("state", Text, nullable=False),
     Column("attempt", Integer, nullable=False, server_default=text("0"), comment="starts that count"),
     Column("attempts", Integer, nullable=False, comment="starts allowed"),
@@ -73,9 +71,7 @@ jobs = Table(
     Column("created_at", Time, nullable=False, server_default=NOW),
     Column("started_at", Time),
     Column("finished_at", Time),
-    CheckConstraint(
-        "state IN ('accepted','queued','running','succeeded','failed','cancelled','dead')", name="state"
-    ),
+    CheckConstraint("state IN ('accepted','queued','running','succeeded','failed','cancelled','dead')", name="state"),
     UniqueConstraint("tenant", "task", "idempotency_key"),
     Index("ix_jobs_tenant_created_at_id", "tenant", text("created_at DESC"), text("id DESC")),
     # The relay's three questions, each over the rows that are in question only.
@@ -98,9 +94,7 @@ relay = Table(
     Column("confirmed", BigInteger, nullable=False, server_default=text("0"), comment="known to be in Redis"),
     Column("beat_at", Time, nullable=False, server_default=NOW),
     Column("run_id", Text, comment="of the Redis process last seen"),
-    Column(
-        "refill_from", BigInteger, comment="after a loss: rows published in these epochs are published again"
-    ),
+    Column("refill_from", BigInteger, comment="after a loss: rows published in these epochs are published again"),
     Column("refill_to", BigInteger),
     CheckConstraint("id = 1", name="one_row"),
 )
@@ -115,6 +109,13 @@ api_keys = Table(
     Column("created_at", Time, nullable=False, server_default=NOW),
     Column("expires_at", Time),
     Column("revoked_at", Time),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
 )
 
 accounts = Table(

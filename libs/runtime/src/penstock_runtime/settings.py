@@ -122,21 +122,13 @@ class RuntimeSettings(Settings):
     secret_key: SecretStr = Field(SecretStr(""), description="signs the links in mails")
 
     redis_timeout: float = Field(1.5, gt=0, le=30, description="one connect, read or write of a publisher")
-    publish_timeout: float = Field(
-        10, ge=2, le=300, description="after which a publisher has surely given up"
-    )
-    lease: float = Field(
-        20, ge=1, le=600, description="a running job belongs to its worker this long unless renewed"
-    )
+    publish_timeout: float = Field(10, ge=2, le=300, description="after which a publisher has surely given up")
+    lease: float = Field(20, ge=1, le=600, description="a running job belongs to its worker this long unless renewed")
     renew_every: float = Field(5, ge=0.1, le=200)
     relay_every: float = Field(1, ge=0.05, le=60)
-    start_within: float = Field(
-        60, ge=1, le=3600, description="a message taken longer ago and not started is lost"
-    )
+    start_within: float = Field(60, ge=1, le=3600, description="a message taken longer ago and not started is lost")
     relay_batch: int = Field(1000, ge=1, le=10000)
-    retry_first: float = Field(
-        2, ge=0, le=3600, description="the wait before the second attempt; then it doubles"
-    )
+    retry_first: float = Field(2, ge=0, le=3600, description="the wait before the second attempt; then it doubles")
     retry_most: float = Field(600, ge=0, le=86400)
     outage_patience: float = Field(60, ge=0, le=3600, description="a worker waits this long for PostgreSQL")
     retention_days: int = Field(30, ge=1, le=3650, description="finished jobs are deleted after this")
@@ -178,9 +170,7 @@ class RuntimeSettings(Settings):
     def _fit_together(self) -> "RuntimeSettings":
         scheme = urlsplit(self.broker_url).scheme
         if scheme not in ("redis", "rediss", "sentinel"):
-            raise ValueError(
-                f"CELERY_BROKER_URL: {scheme or 'no'} scheme; use redis://, rediss:// or sentinel://"
-            )
+            raise ValueError(f"CELERY_BROKER_URL: {scheme or 'no'} scheme; use redis://, rediss:// or sentinel://")
         if not self.ledger and not self.database_host and not (self.results and is_postgresql(self.results)):
             raise ValueError(
                 "PENSTOCK_DATABASE_URL: is not set; name the PostgreSQL that keeps the jobs, postgresql://user:password@host/db"

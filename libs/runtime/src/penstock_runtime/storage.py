@@ -24,7 +24,7 @@ BLOCK = 1024 * 1024
 
 
 LOST = (BaseError, OSError)
-"""What a writer raises when the store does not take what is written."""
+"""What a reader or a writer raises when the store fails it; obstore's own functions raise BaseError."""
 
 
 class Storage:
@@ -53,7 +53,7 @@ class Storage:
                 yield block
         except FileNotFoundError as error:
             raise Rejected(f"no file is stored under {key}", code="file_missing") from error
-        except BaseError as error:
+        except LOST as error:
             raise Retryable(f"object storage did not give {key}", code="storage_unavailable") from error
 
     def delete(self, key: str) -> None:

@@ -64,9 +64,7 @@ class Submitter:
                     not_before=not_before,
                 )
         except LOST as error:
-            raise Unavailable(
-                "the outcome is unknown; repeat the request with the same Idempotency-Key"
-            ) from error
+            raise Unavailable("the outcome is unknown; repeat the request with the same Idempotency-Key") from error
         self._publish(accepted)
         return Submitted(accepted.job_id, accepted.created)
 
@@ -75,12 +73,11 @@ class Submitter:
         if accepted.publication is None or time.monotonic() < self._resume_at:
             return
         try:
-            self._mark(list(self._publisher.publish([accepted.publication])))
+            self._publisher.publish([accepted.publication])
+            self._mark([accepted.publication])
         except Unavailable as error:
             self._resume_at = time.monotonic() + self._pause
-            log.warning(
-                "not_published", job=accepted.job_id, reason=error.message, then="the relay publishes it"
-            )
+            log.warning("not_published", job=accepted.job_id, reason=error.message, then="the relay publishes it")
 
     def _mark(self, published: list[Publication]) -> None:
         try:

@@ -197,9 +197,7 @@ class Worker:
         if state == "dead":
             log.error("gave_up", seconds=took, code=error.code, error=error.message)
             return error
-        log.warning(
-            "retries", seconds=took, code=error.code, error=error.message, after=round(after, 1), state=state
-        )
+        log.warning("retries", seconds=took, code=error.code, error=error.message, after=round(after, 1), state=state)
         return Skipped("it runs again later", cancelled=state == "cancelled")
 
     def _fail(self, job: Job, code: str, message: str, *, state: str) -> None:

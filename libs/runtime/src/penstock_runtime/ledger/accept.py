@@ -89,9 +89,7 @@ def accept(
         first = connection.execute(_with_key(message.task, tenant, idempotency_key)).one_or_none()
         if first is not None:
             if first.fingerprint != fingerprint:
-                raise KeyReused(
-                    "this Idempotency-Key was used before with another body; use a new key for a new job"
-                )
+                raise KeyReused("this Idempotency-Key was used before with another body; use a new key for a new job")
             return Accepted(first.id, created=False, publication=None)
     raise Unavailable("the job could not be accepted; repeat the request with the same Idempotency-Key")
 
@@ -103,13 +101,17 @@ def _with_key(task: str, tenant: str, key: str | None) -> Any:
 
 
 def check_storable(value: Any) -> None:
-    """Raise Unstorable where JSON holds a NUL character or half a surrogate pair, which jsonb refuses."""
+    """Raise Unstorable where JSON holds what jsonb refuses: a NUL character, half a surrogate pair, NaN or infinity."""
     try:
-        if b"\\u0000" in _canonical(value):
-            raise Unstorable("text must not contain the NUL character (U+0000)")
+        canonical = _canonical(value)
     except UnicodeEncodeError as error:
         raise Unstorable("text must not contain half of a surrogate pair") from error
+    except ValueError as error:
+        raise Unstorable("a number must not be NaN or infinite") from error
+    # Without the escaped backslashes: one of them before the letters u0000 is not a NUL.
+    if b"\\u0000" in canonical.replace(b"\\\\", b""):
+        raise Unstorable("text must not contain the NUL character (U+0000)")
 
 
 def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -15,9 +15,7 @@ def cancel(connection: Connection, job_id: str, *, tenant: str) -> JobView | Non
     running = jobs.c.state == "running"
     row = connection.execute(
         update(jobs)
-        .where(
-            jobs.c.id == job_id, jobs.c.tenant == tenant, jobs.c.state.in_(("accepted", "queued", "running"))
-        )
+        .where(jobs.c.id == job_id, jobs.c.tenant == tenant, jobs.c.state.in_(("accepted", "queued", "running")))
         .values(
             state=case((running, "running"), else_="cancelled"),
             cancel_requested=True,

@@ -11,9 +11,7 @@ from penstock_contracts.queues import Priority
 from penstock_runtime.ledger.run import seconds
 from penstock_runtime.schema import NOW, jobs, relay
 
-WORKER_LOST = literal(
-    {"code": "worker_lost", "message": "its worker stopped answering on every attempt"}, JSONB
-)
+WORKER_LOST = literal({"code": "worker_lost", "message": "its worker stopped answering on every attempt"}, JSONB)
 CANCELLED = literal({"code": "cancelled", "message": "cancelled; its worker stopped answering"}, JSONB)
 
 
@@ -56,9 +54,7 @@ def expire_leases(connection: Connection, *, most: int) -> list[str]:
     return [row.id for row in rows]
 
 
-def absent(
-    queue: str, priority: Priority, tail: datetime | None, *, publish_timeout: float
-) -> ColumnElement[bool]:
+def absent(queue: str, priority: Priority, tail: datetime | None, *, publish_timeout: float) -> ColumnElement[bool]:
     """Queued rows that a list cannot hold any more.
 
     The list is first in, first out: nothing older than its tail is in it; tail None: nothing is. Two publishers may
@@ -164,10 +160,7 @@ def refill(connection: Connection, *, most: int) -> int:
         .cte("batch")
     )
     rows = connection.execute(
-        update(jobs)
-        .where(jobs.c.id == batch.c.id)
-        .values(state="accepted", published_at=None)
-        .returning(jobs.c.id)
+        update(jobs).where(jobs.c.id == batch.c.id).values(state="accepted", published_at=None).returning(jobs.c.id)
     ).all()
     if not rows:
         # Only this refill: another loss may have been noted since.

@@ -38,9 +38,7 @@ def confirmed_epoch() -> ScalarSelect[Any]:
 def mark_queued(connection: Connection, published: Iterable[Publication]) -> None:
     """These messages are in Redis. A row that has moved on since (claimed, cancelled, published again) stays as it is."""
     # In id order, as everything that locks several rows does; else two of them could deadlock.
-    rows = [
-        {"job": item.job_id, "stamp": item.stamp} for item in sorted(published, key=lambda item: item.job_id)
-    ]
+    rows = [{"job": item.job_id, "stamp": item.stamp} for item in sorted(published, key=lambda item: item.job_id)]
     if not rows:
         return
     connection.execute(
@@ -91,8 +89,6 @@ def take_due(connection: Connection, *, most: int, publish_timeout: float) -> li
     ).all()
     rows = sorted(rows, key=lambda row: (row.created_at, row.id))
     return [
-        Publication(
-            row.id, row.task, row.queue, Priority(row.priority), row.payload, row.embed, row.published_at
-        )
+        Publication(row.id, row.task, row.queue, Priority(row.priority), row.payload, row.embed, row.published_at)
         for row in rows
     ]

@@ -178,9 +178,7 @@ def finish(connection: Connection, job_id: str, token: UUID, result: dict[str, A
     return _end(connection, job_id, token, state="succeeded", result=result, error=None)
 
 
-def fail(
-    connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, state: str = "failed"
-) -> bool:
+def fail(connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, state: str = "failed") -> bool:
     """The run ended for good: `failed` by the task's own verdict, `dead` where people must look, or `cancelled`."""
     return _end(connection, job_id, token, state=state, error=error)
 
@@ -205,9 +203,7 @@ def _ended(job_id: str, token: UUID, state: str) -> ColumnElement[bool]:
     return and_(jobs.c.id == job_id, jobs.c.token == token, jobs.c.state == state)
 
 
-def retry(
-    connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, after: float
-) -> str | None:
+def retry(connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, after: float) -> str | None:
     """Wait `after` seconds in the ledger and run again; on the last attempt the job is dead.
 
     Returns the new state (accepted, cancelled, dead); None: the job was taken over.
@@ -215,9 +211,7 @@ def retry(
     return _put_back(connection, job_id, token, error, after=after, counted=True)
 
 
-def give_back(
-    connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, counted: bool
-) -> str | None:
+def give_back(connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, counted: bool) -> str | None:
     """Put a job back in line at once. Not counted: the worker gave it up by itself, and the attempt is returned."""
     return _put_back(connection, job_id, token, error, after=0, counted=counted)
 

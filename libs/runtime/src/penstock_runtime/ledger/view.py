@@ -45,9 +45,7 @@ def to_view(row: Row[Any]) -> JobView:
 
 def read_job(connection: Connection, job_id: str, *, tenant: str) -> JobView | None:
     """The job, or None where it does not exist or is another tenant's."""
-    row = connection.execute(
-        select(*COLUMNS).where(jobs.c.id == job_id, jobs.c.tenant == tenant)
-    ).one_or_none()
+    row = connection.execute(select(*COLUMNS).where(jobs.c.id == job_id, jobs.c.tenant == tenant)).one_or_none()
     return to_view(row) if row else None
 
 

@@ -142,9 +142,7 @@ def upgrade() -> None:
             comment="SHA-256 of task and payload, to tell a repeat from another body",
         ),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column(
-            "attempt", sa.Integer(), server_default=sa.text("0"), nullable=False, comment="starts that count"
-        ),
+        sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False, comment="starts that count"),
         sa.Column("attempts", sa.Integer(), nullable=False, comment="starts allowed"),
         sa.Column("not_before", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column(
@@ -160,9 +158,7 @@ def upgrade() -> None:
             nullable=True,
             comment="when the relay first did not find the message",
         ),
-        sa.Column(
-            "token", sa.Uuid(), nullable=True, comment="who runs it: every write of a run is fenced by it"
-        ),
+        sa.Column("token", sa.Uuid(), nullable=True, comment="who runs it: every write of a run is fenced by it"),
         sa.Column("lease_until", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("cancel_requested", sa.Boolean(), server_default=sa.text("false"), nullable=False),
@@ -182,9 +178,7 @@ def upgrade() -> None:
             name=op.f("ck_jobs_state"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
-        sa.UniqueConstraint(
-            "tenant", "task", "idempotency_key", name=op.f("uq_jobs_tenant_task_idempotency_key")
-        ),
+        sa.UniqueConstraint("tenant", "task", "idempotency_key", name=op.f("uq_jobs_tenant_task_idempotency_key")),
     )
     op.create_index(
         "ix_jobs_accepted",
@@ -230,9 +224,7 @@ def upgrade() -> None:
     op.create_table(
         "relay",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column(
-            "epoch", sa.BigInteger(), server_default=sa.text("0"), nullable=False, comment="handed out"
-        ),
+        sa.Column("epoch", sa.BigInteger(), server_default=sa.text("0"), nullable=False, comment="handed out"),
         sa.Column(
             "confirmed",
             sa.BigInteger(),
@@ -256,6 +248,12 @@ def upgrade() -> None:
         sa.Column("refill_to", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_relay_one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_relay")),
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_secrets")),
     )
     op.create_table(
         "user_actions",

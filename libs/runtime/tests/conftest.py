@@ -1,0 +1,211 @@
+"""The ledger and its neighbours as the runtime's tests see them."""
+
+import contextlib
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import redis
+from penstock_cli.embedded import Server, postgres_in, redis_in
+from penstock_cli.local.ports import free_port
+from penstock_contracts.ops_trace import PRUNE, Prune
+from penstock_contracts.task import Message
+from penstock_runtime.database import connect
+from penstock_runtime.ledger import Accepted, accept
+from penstock_runtime.migrate import upgrade
+from penstock_runtime.relay import Relay
+from penstock_runtime.schema import jobs
+from penstock_runtime.settings import RuntimeSettings, load
+from sqlalchemy import Engine, Row, func, select, update
+
+
+def _eventually(condition: Callable[[], Any], *, seconds: float = 10) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"did not come true within {seconds} s"
+        time.sleep(0.01)
+    return answer
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    """Ask until the answer is true, and return it: `eventually(condition, seconds=10)`."""
+    return _eventually
+
+
+def _at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
+    ready = threading.Barrier(count)
+
+    def one(number: int) -> Any:
+        ready.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(one, range(count)))
+
+
+@pytest.fixture
+def in_background() -> Iterator[Callable[..., "Future[Any]"]]:
+    """Begin a call in a thread: `in_background(work, …).result()` is its answer."""
+    with ThreadPoolExecutor(4) as threads:
+        yield threads.submit
+
+
+@pytest.fixture
+def at_once() -> Callable[[int, Callable[[int], Any]], list[Any]]:
+    """Call `work(0) … work(count - 1)` in as many threads at the same moment, and return their answers in order."""
+    return _at_once
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The ledger with all its columns."""
+
+    engine: Engine
+
+    def do(self, step: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """One step of the ledger in a transaction of its own."""
+        with self.engine.begin() as connection:
+            return step(connection, *arguments, **named)
+
+    def accept(self, message: Message | None = None, *, tenant: str = "default", **named: Any) -> Accepted:
+        return self.do(accept, message or PRUNE.message(Prune()), tenant=tenant, **named)
+
+    def row(self, job_id: str) -> Row[Any]:
+        return self.do(lambda connection: connection.execute(select(jobs).where(jobs.c.id == job_id)).one())
+
+    def change(self, *job_ids: str, **values: Any) -> None:
+        """Make rows what a test needs them to be; without ids, all of them."""
+        which = jobs.c.id.in_(job_ids) if job_ids else jobs.c.id.is_not(None)
+        self.do(lambda connection: connection.execute(update(jobs).where(which).values(**values)))
+
+    def count(self, **having: Any) -> int:
+        query = select(func.count()).select_from(jobs).filter_by(**having)
+        return self.do(lambda connection: connection.execute(query).scalar_one())
+
+    def someone_waits(self) -> bool:
+        """Whether a session waits for a lock that another one holds."""
+        query = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted"
+        here = f"{query} AND datname = current_database()"
+        return bool(self.do(lambda connection: connection.exec_driver_sql(here).scalar_one()))
+
+
+@pytest.fixture
+def ledger(settings: RuntimeSettings) -> Iterator[Ledger]:
+    """With connections enough for the widest crowd of threads."""
+    engine = connect(settings, most=60)
+    yield Ledger(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator["redis.Redis"]:
+    """The run's Redis, emptied."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+def _quick(settings: RuntimeSettings, **named: Any) -> RuntimeSettings:
+    times = {"relay_every": 0.05, "publish_timeout": 2, "redis_timeout": 1, "lease": 1, "renew_every": 0.2}
+    values = {"start_within": 1, "retry_first": 0, "outage_patience": 20} | times | named
+    return load(
+        RuntimeSettings,
+        PENSTOCK_DATABASE_URL=values.pop("database_url", settings.database_url),
+        CELERY_BROKER_URL=values.pop("broker_url", settings.broker_url),
+        CELERY_RESULT_BACKEND=settings.result_backend,
+        **values,
+    )
+
+
+@pytest.fixture
+def quick(settings: RuntimeSettings) -> Callable[..., RuntimeSettings]:
+    """Settings with times that a test can wait for: `quick(lease=2, broker_url=…)`."""
+    return lambda **named: _quick(settings, **named)
+
+
+@pytest.fixture
+def relay(settings: RuntimeSettings) -> Iterator[Callable[..., Relay]]:
+    """Make relays with quick settings: `relay(lease=2)`."""
+    made: list[Relay] = []
+
+    def make(**named: Any) -> Relay:
+        made.append(Relay(_quick(settings, **named)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@dataclass
+class Mortal:
+    """A server of the test's own, to be killed and started again with what it kept."""
+
+    server: Server
+    folder: Path
+    process: "subprocess.Popen[bytes] | None" = field(default=None)
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self.process = self.server.start(log)
+        self.server.wait(self.process)
+
+    def kill(self) -> None:
+        """What a power cut does: the process and its children end at once."""
+        assert self.process is not None
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        for one in (self.process, *children):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        self.process.wait(10)
+        psutil.wait_procs(children, timeout=10)
+        self.process = None
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    # Not pytest's tmp_path: PostgreSQL runs as another user when the tests run as root.
+    with tempfile.TemporaryDirectory(prefix="penstock-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def _alive(server: Server, folder: Path) -> Iterator[Mortal]:
+    mortal = Mortal(server, folder)
+    mortal.start()
+    yield mortal
+    if mortal.process is not None:
+        mortal.kill()
+
+
+@pytest.fixture
+def own_redis(folder: Path) -> Iterator[Mortal]:
+    yield from _alive(redis_in(folder / "redis", free_port()), folder)
+
+
+@pytest.fixture
+def own_postgres(folder: Path) -> Iterator[Mortal]:
+    """A PostgreSQL of the test's own, with the tables in it. What it has committed survives `kill`."""
+    for mortal in _alive(postgres_in(folder / "postgres", free_port()), folder):
+        upgrade(mortal.url)
+        yield mortal
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port where connections are taken and nothing is ever answered."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        yield listening.getsockname()[1]

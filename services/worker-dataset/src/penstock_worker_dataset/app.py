@@ -1,0 +1,6 @@
+"""Entry of the worker process: `celery -A penstock_worker_dataset.app worker -Q dataset`."""
+
+from penstock_runtime.broker import make_app
+from penstock_worker_dataset.tasks import served
+
+celery = make_app(served())

@@ -1,0 +1,1 @@
+"""The mail queue: messages over SMTP."""
