@@ -5,15 +5,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import sqlalchemy
+from aiosmtpd.controller import Controller
+from processes import Running, eventually
+
+from penstock_cli.local.ports import free_port
 from penstock_contracts.queues import BY_NAME, Pool
 from penstock_runtime.ledger import JobView
 from penstock_runtime.ledger.run import state_of
 from penstock_runtime.settings import RuntimeSettings
-from processes import Running, eventually
 
 HERE = Path(__file__).parent
 # Times short enough for tests that wait for leases to run out.
@@ -95,3 +99,27 @@ def job(database: sqlalchemy.Engine) -> Callable[[str], JobView]:
         return found
 
     return read
+
+
+class _Keeps:
+    """An SMTP server's handler that takes every message."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+
+    async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:
+        self.messages.append(envelope.content)
+        return "250 OK"
+
+
+@pytest.fixture
+def smtp_server() -> Iterator[dict[str, str]]:
+    """A real SMTP server, as the settings that lead the mail worker to it."""
+    controller = Controller(_Keeps(), hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield {
+        "PENSTOCK_SMTP_HOST": "127.0.0.1",
+        "PENSTOCK_SMTP_PORT": str(controller.port),
+        "PENSTOCK_PUBLIC_URL": "http://127.0.0.1:8000",
+    }
+    controller.stop()

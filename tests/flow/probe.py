@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import sqlalchemy
+
 from penstock_contracts.generation import REPORT, Report, Reported
 from penstock_contracts.ops_trace import PRUNE, Prune, Pruned
 from penstock_runtime.broker import make_app

@@ -9,6 +9,8 @@ from uuid import uuid4
 import pytest
 import redis
 import sqlalchemy
+from processes import Running, eventually
+
 from penstock_contracts.generation import REPORT, Report
 from penstock_contracts.ops_trace import USER_ACTIONS, UserActions
 from penstock_runtime.ledger import accept
@@ -16,7 +18,6 @@ from penstock_runtime.relay import Relay
 from penstock_runtime.schema import NOW, jobs
 from penstock_runtime.settings import RuntimeSettings
 from penstock_runtime.submit import Submitter
-from processes import Running, eventually
 
 Start = Callable[..., Running]
 

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy
+from processes import Running, eventually
+
 from penstock_contracts.generation import REPORT, Report
 from penstock_contracts.ops_trace import PRUNE, Prune
 from penstock_contracts.queues import Pool
@@ -14,7 +16,6 @@ from penstock_contracts.task import Message
 from penstock_runtime.ledger import JobView, cancel
 from penstock_runtime.settings import RuntimeSettings
 from penstock_runtime.submit import Submitter
-from processes import Running, eventually
 
 Start = Callable[..., Running]
 Read = Callable[[str], JobView]

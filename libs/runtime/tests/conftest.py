@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 import redis
+from sqlalchemy import Engine, Row, func, select, update
+
 from penstock_cli.embedded import Server, postgres_in, redis_in
 from penstock_cli.local.ports import free_port
 from penstock_contracts.ops_trace import PRUNE, Prune
@@ -25,7 +28,6 @@ from penstock_runtime.migrate import upgrade
 from penstock_runtime.relay import Relay
 from penstock_runtime.schema import jobs
 from penstock_runtime.settings import RuntimeSettings, load
-from sqlalchemy import Engine, Row, func, select, update
 
 
 def _eventually(condition: Callable[[], Any], *, seconds: float = 10) -> Any:
@@ -64,6 +66,32 @@ def in_background() -> Iterator[Callable[..., "Future[Any]"]]:
 def at_once() -> Callable[[int, Callable[[int], Any]], list[Any]]:
     """Call `work(0) … work(count - 1)` in as many threads at the same moment, and return their answers in order."""
     return _at_once
+
+
+@pytest.fixture(scope="session")
+def _only_database(_template: str) -> Iterator[str]:
+    server, _, template = _template.rpartition("/")
+    with psycopg.connect(f"{server}/template1", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE runtime TEMPLATE "{template}"')
+        yield f"{server}/runtime"
+        admin.execute("DROP DATABASE runtime WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(_only_database: str) -> str:
+    """One database for all of these many tests, emptied: it takes a tenth of the time that making one does."""
+    with psycopg.connect(_only_database) as connection:
+        # Of the tests before, nothing goes on.
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("TRUNCATE jobs, accounts")
+        connection.execute(
+            "UPDATE relay SET epoch = 0, confirmed = 0, beat_at = now(), run_id = NULL,"
+            " refill_from = NULL, refill_to = NULL"
+        )
+    return _only_database
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select, update
+
 from penstock_contracts.mail import REGISTRATION_CONFIRMATION, RegistrationConfirmation
 from penstock_contracts.ops_trace import PRUNE, Prune
 from penstock_contracts.queues import Priority
 from penstock_contracts.task import Message
 from penstock_runtime.ledger import KeyReused, Unstorable, accept
 from penstock_runtime.schema import NOW, relay
-from sqlalchemy import select, update
 
 PRUNE_DAY = PRUNE.message(Prune(days=1))
 

@@ -1,13 +1,13 @@
 """A wrong setting stops the start with one line that names it."""
 
 import pytest
-
-from penstock_runtime.errors import SettingsError
-from penstock_runtime.settings import load
-from penstock_runtime.links import signing_key
-from penstock_worker_mail.settings import SHORTEST_KEY, MailSettings
 from pydantic import SecretStr
 from sqlalchemy import Engine
+
+from penstock_runtime.errors import SettingsError
+from penstock_runtime.links import signing_key
+from penstock_runtime.settings import load
+from penstock_worker_mail.settings import SHORTEST_KEY, MailSettings
 
 GOOD = {"secret_key": "k" * 16, "public_url": "https://jobs.example.com"}
 

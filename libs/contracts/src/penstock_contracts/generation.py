@@ -10,7 +10,7 @@ from penstock_contracts.task import Contract, Task
 
 
 class Report(Contract):
-    """Describe a dataset of rows: columns, types, missing values, distributions. Without a title, the dataset's name."""
+    """Describe a dataset of rows: columns, types, missing values, distributions. No title: the dataset's name."""
 
     dataset_id: UUID
     title: Annotated[str | None, Field(min_length=1, max_length=200)] = None

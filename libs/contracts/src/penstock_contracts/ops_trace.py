@@ -32,7 +32,7 @@ class UserAction(Contract):
     action: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
     at: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
     target: Annotated[str | None, Field(max_length=500, pattern=r"^[^\x00]*$")] = None
-    detail: Annotated[dict[str, Any], Field(max_length=50)] = {}
+    detail: Annotated[dict[str, Any], Field(max_length=50, default_factory=dict)]
 
     @field_validator("detail")
     @classmethod

@@ -117,6 +117,6 @@ def _plain_row(request: Any, result: Any, state: str) -> dict[str, Any]:
 def _exception(state: str, error: dict[str, Any]) -> Exception:
     message, code = str(error.get("message", "")), str(error.get("code", ""))
     if state == "cancelled":
-        return TaskRevokedError(message)
-    kind = Rejected if state == "failed" else PenstockError
-    return kind(message, code=code)
+        revoked: Exception = TaskRevokedError(message)
+        return revoked
+    return Rejected(message, code=code) if state == "failed" else PenstockError(message, code=code)

@@ -16,7 +16,7 @@ from penstock_runtime.settings import RuntimeSettings
 
 @dataclass(frozen=True)
 class QueueBacklog:
-    """One queue's messages. `queued` is by priority name. A worker of several queues counts in flight under `shared`."""
+    """One queue's messages. `queued` is by priority name. In flight: taken by a worker and not yet acknowledged."""
 
     queue: str
     queued: dict[str, int]

@@ -74,7 +74,7 @@ def delivery(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Del
 
 
 class Ready(bootsteps.StartStopStep):
-    """Before a worker takes its first message: wait for PostgreSQL and its tables, refuse a Redis that would lose jobs."""
+    """Before a worker takes its first message: wait for PostgreSQL and its tables, refuse a Redis that loses jobs."""
 
     requires = ("celery.worker.components:Pool",)
 

@@ -18,7 +18,7 @@ PROGRESS_EVERY = 0.5
 """Seconds between two writes of a job's progress."""
 
 
-class LeaseLost(Exception):  # noqa: N818 - it is an outcome, not an error
+class LeaseLost(Exception):
     """Another worker took the job over: what this one did does not count."""
 
 

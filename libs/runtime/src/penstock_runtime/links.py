@@ -3,7 +3,6 @@
 import secrets
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
-
 from pydantic import SecretStr
 from sqlalchemy import Engine, select
 from sqlalchemy.dialects.postgresql import insert
@@ -35,7 +34,10 @@ def sign_registration(email: str, secret_key: str) -> str:
 
 
 def read_registration(token: str, secret_key: str, max_age: int) -> str:
-    """The address a token was signed for, at most `max_age` seconds ago. Raises Rejected (link_expired, link_invalid)."""
+    """The address a token was signed for, at most `max_age` seconds ago.
+
+    Raises Rejected: link_expired, link_invalid.
+    """
     try:
         email = URLSafeTimedSerializer(secret_key, salt=_PURPOSE).loads(token, max_age=max_age)
     except SignatureExpired as error:

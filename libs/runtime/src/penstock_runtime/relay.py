@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -58,7 +59,7 @@ class Relay:
             except LOST as error:
                 self._healthy_since = None
                 log.warning("relay_waits", reason=f"PostgreSQL did not answer ({type(error).__name__})")
-            except Exception:  # noqa: BLE001 - the edge of the thread: a fault here must not end the relay
+            except Exception:  # the edge of the thread: a fault here must not end the relay
                 log.exception("fault")
 
     def stop(self) -> None:
@@ -84,8 +85,10 @@ class Relay:
             work(connection)
 
     def _expire_leases(self) -> None:
-        """Nobody is judged dead until PostgreSQL was seen healthy for a whole lease without a break: after an outage, or
-        after this process itself was stopped, every lease is stale and its worker is given the time to renew it."""
+        """Nobody is judged dead until PostgreSQL was seen healthy for a whole lease without a break.
+
+        After an outage, or after this process itself was stopped, every lease is stale: its worker may still renew it.
+        """
         now = time.monotonic()
         if self._healthy_since is None or now - self._last_pass > self._settings.lease / 2:
             self._healthy_since = now
@@ -174,7 +177,7 @@ class Relay:
                 due = take_due(connection, most=most, publish_timeout=timeout)
             if due:
                 self._publisher.publish(due)
-                self._transaction(lambda connection, sent=due: mark_queued(connection, sent))
+                self._transaction(partial(mark_queued, published=due))
             if len(due) < most:
                 return
 

@@ -1,4 +1,4 @@
-"""Celery beat with the ledger's schedule: a tick is a row whose key is (entry, tick), so any number of beats may run."""
+"""Celery beat with the ledger's schedule: a tick is a row whose key is (entry, tick), so several beats may run."""
 
 import threading
 from typing import Any

@@ -1,4 +1,4 @@
-"""Settings from the environment, read once at a process's edge. No other module of the runtime reads the environment."""
+"""Settings from the environment, read once at a process's edge. No other module reads it."""
 
 import os
 from typing import Any, Literal, TypeVar
@@ -155,7 +155,8 @@ class RuntimeSettings(Settings):
             return plain_postgresql(self.results)
         user = quote(self.database_user, safe="")
         password = quote(self.database_password.get_secret_value(), safe="")
-        return f"postgresql://{user}:{password}@{self.database_host}:{self.database_port}/{quote(self.database_name, safe='')}"
+        name = quote(self.database_name, safe="")
+        return f"postgresql://{user}:{password}@{self.database_host}:{self.database_port}/{name}"
 
     @property
     def result_backend(self) -> str:

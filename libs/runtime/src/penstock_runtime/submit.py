@@ -1,4 +1,4 @@
-"""Submit: accept a message into the ledger, then publish it. What cannot be published now, the relay publishes later."""
+"""Submit: accept a message into the ledger, then publish it. What cannot go out now, the relay publishes later."""
 
 import time
 from collections.abc import Callable

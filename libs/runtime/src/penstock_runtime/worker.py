@@ -57,7 +57,7 @@ class Delivery:
     embed: dict[str, Any] | None = None
 
 
-class Skipped(Exception):  # noqa: N818 - it is an outcome, not an error
+class Skipped(Exception):
     """There is nothing to do for this message: acknowledge it. `cancelled`: the job was."""
 
     def __init__(self, reason: str, *, cancelled: bool = False) -> None:
@@ -95,7 +95,7 @@ class Worker:
             log.info("started")
             try:
                 result = self._work(served, claimed, job, delivery.embed)
-            except Exception as error:  # noqa: BLE001 - the edge around every task
+            except Exception as error:  # the edge around every task
                 job.close()
                 outcome = self._end_badly(job, error, round(time.monotonic() - began, 3))
                 if outcome is error:

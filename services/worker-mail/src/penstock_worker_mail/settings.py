@@ -17,7 +17,7 @@ SHORTEST_KEY = 16
 class MailSettings(Settings):
     """The mail server and the links. Times are in seconds unless the name says otherwise."""
 
-    secret_key: SecretStr = Field(SecretStr(""), description="signs the links; empty: one is made and kept in PostgreSQL")
+    secret_key: SecretStr = Field(SecretStr(""), description="signs the links; empty: one is made and kept")
     public_url: str = Field("http://127.0.0.1:8000", description="the API as the readers of mails reach it")
     registration_link_hours: int = Field(48, ge=1, le=720, description="how long a link is valid")
 

@@ -31,7 +31,7 @@ class Unstorable(PenstockError):
 
 @dataclass(frozen=True)
 class Accepted:
-    """The job that stands for the message. `publication` is what to publish now: nothing for a repeat or a later start."""
+    """The job that stands for the message. `publication` is what to publish now: none for a repeat or a later start."""
 
     job_id: str
     created: bool

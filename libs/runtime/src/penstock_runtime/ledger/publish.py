@@ -36,7 +36,7 @@ def confirmed_epoch() -> ScalarSelect[Any]:
 
 
 def mark_queued(connection: Connection, published: Iterable[Publication]) -> None:
-    """These messages are in Redis. A row that has moved on since (claimed, cancelled, published again) stays as it is."""
+    """These messages are in Redis. A row that has moved on (claimed, cancelled, published again) stays as it is."""
     # In id order, as everything that locks several rows does; else two of them could deadlock.
     rows = [{"job": item.job_id, "stamp": item.stamp} for item in sorted(published, key=lambda item: item.job_id)]
     if not rows:

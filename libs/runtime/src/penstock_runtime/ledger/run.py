@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, ColumnElement, and_, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from penstock_contracts.queues import BY_NAME
@@ -31,24 +31,24 @@ class Claim:
 
 
 def claim(connection: Connection, job_id: str, token: UUID, *, lease: float, worker: str) -> Claim | None:
-    """Take a job that waits and is due, or whose lease ran out. None: it is not to be had; see `state_of`."""
+    """Take a job that waits and is due, or whose lease ran out. None: it is not to be had; see `state_of`.
+
+    May be repeated with the same token, where the first answer was lost: it is one attempt.
+    """
     due = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= NOW)
     waiting = and_(jobs.c.state.in_(("accepted", "queued")), due)
     abandoned = and_(jobs.c.state == "running", jobs.c.lease_until < NOW)
+    free = and_(or_(waiting, abandoned), jobs.c.attempt < jobs.c.attempts, ~jobs.c.cancel_requested)
+    taken = and_(jobs.c.state == "running", jobs.c.token == token)
     row = connection.execute(
         update(jobs)
-        .where(
-            jobs.c.id == job_id,
-            or_(waiting, abandoned),
-            jobs.c.attempt < jobs.c.attempts,
-            ~jobs.c.cancel_requested,
-        )
+        .where(jobs.c.id == job_id, or_(free, taken))
         .values(
             state="running",
             token=token,
             worker=worker,
             lease_until=NOW + seconds(lease),
-            attempt=jobs.c.attempt + 1,
+            attempt=case((taken, jobs.c.attempt), else_=jobs.c.attempt + 1),
             missing_since=None,
             started_at=NOW,
             error=None,

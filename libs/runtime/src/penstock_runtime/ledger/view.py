@@ -14,7 +14,7 @@ FINISHED = ("succeeded", "failed", "cancelled", "dead")
 
 @dataclass(frozen=True)
 class JobView:
-    """One job as its tenant may see it. `error` holds `code` and `message`, `progress` holds `done`, `total`, `unit`."""
+    """One job as its tenant may see it. `error` holds `code` and `message`, `progress` `done`, `total`, `unit`."""
 
     id: str
     tenant: str
