@@ -1,6 +1,7 @@
 """The ledger and its neighbours as the runtime's tests see them."""
 
 import contextlib
+import json
 import socket
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ import psutil
 import psycopg
 import pytest
 import redis
-from sqlalchemy import Engine, Row, func, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, select, update
 
 from penstock_cli.embedded import Server, postgres_in, redis_in
 from penstock_cli.local.ports import free_port
@@ -108,6 +109,19 @@ class Ledger:
     def accept(self, message: Message | None = None, *, tenant: str = "default", **named: Any) -> Accepted:
         return self.do(accept, message or PRUNE.message(Prune()), tenant=tenant, **named)
 
+    def accept_many(self, count: int, message: Message | None = None) -> list[str]:
+        """So many jobs that nobody publishes yet, in one statement. Their ids are in order."""
+        first = self.accept(message).job_id
+        copies = (
+            "INSERT INTO jobs SELECT (jsonb_populate_record(job, jsonb_build_object("
+            "'id', job.id || to_char(number, 'FM-00000'), 'published_at', NULL))).*"
+            " FROM jobs AS job, generate_series(1, %(count)s) AS number WHERE id = %(first)s RETURNING id"
+        )
+        names = {"count": count, "first": first}
+        rows = self.do(lambda connection: connection.exec_driver_sql(copies, names).scalars().all())
+        self.do(lambda connection: connection.execute(delete(jobs).where(jobs.c.id == first)))
+        return sorted(rows)
+
     def row(self, job_id: str) -> Row[Any]:
         return self.do(lambda connection: connection.execute(select(jobs).where(jobs.c.id == job_id)).one())
 
@@ -120,11 +134,26 @@ class Ledger:
         query = select(func.count()).select_from(jobs).filter_by(**having)
         return self.do(lambda connection: connection.execute(query).scalar_one())
 
-    def someone_waits(self) -> bool:
-        """Whether a session waits for a lock that another one holds."""
+    def waiting(self) -> int:
+        """How many sessions wait for a lock that another one holds."""
         query = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted"
         here = f"{query} AND datname = current_database()"
-        return bool(self.do(lambda connection: connection.exec_driver_sql(here).scalar_one()))
+        return int(self.do(lambda connection: connection.exec_driver_sql(here).scalar_one()))
+
+    @contextlib.contextmanager
+    def read_only(self) -> Iterator[None]:
+        """The database takes no writes, as a standby does and a server that was demoted to one."""
+        self.do(_set_read_only, "on")
+        yield
+        self.do(_set_read_only, "off")
+
+
+def _set_read_only(connection: Connection, value: str) -> None:
+    connection.exec_driver_sql("SET TRANSACTION READ WRITE")
+    connection.exec_driver_sql(f"ALTER DATABASE runtime SET default_transaction_read_only = {value}")
+    # It counts for new sessions.
+    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
 
 
 @pytest.fixture
@@ -142,8 +171,18 @@ def broker(redis_url: str) -> Iterator["redis.Redis"]:
         yield client
 
 
+@pytest.fixture
+def listed(broker: "redis.Redis") -> Callable[..., list[str]]:
+    """The ids of the jobs whose messages lie on a Redis list, the next to be taken first: `listed("mail:5")`."""
+
+    def read(name: str = "ops_trace") -> list[str]:
+        return [json.loads(message)["headers"]["id"] for message in reversed(broker.lrange(name, 0, -1))]
+
+    return read
+
+
 def _quick(settings: RuntimeSettings, **named: Any) -> RuntimeSettings:
-    times = {"relay_every": 0.05, "publish_timeout": 2, "redis_timeout": 1, "lease": 1, "renew_every": 0.2}
+    times = {"relay_every": 0.05, "publish_timeout": 2, "redis_timeout": 0.5, "lease": 1, "renew_every": 0.2}
     values = {"start_within": 1, "retry_first": 0, "outage_patience": 20} | times | named
     return load(
         RuntimeSettings,

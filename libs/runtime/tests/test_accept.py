@@ -36,7 +36,7 @@ def test_who_comes_second_waits_for_the_first_ones_commit_and_gets_its_job(ledge
     with database.begin() as connection:
         first = accept(connection, PRUNE_DAY, tenant="default", idempotency_key="k")
         second = in_background(ledger.accept, PRUNE_DAY, idempotency_key="k")
-        eventually(ledger.someone_waits)
+        eventually(ledger.waiting)
     assert second.result().job_id == first.job_id
     assert not second.result().created
 
@@ -45,7 +45,7 @@ def test_who_comes_second_accepts_the_job_where_the_first_one_rolls_back(ledger,
     with database.connect() as connection:
         first = accept(connection, PRUNE_DAY, tenant="default", idempotency_key="k")
         second = in_background(ledger.accept, PRUNE_DAY, idempotency_key="k")
-        eventually(ledger.someone_waits)
+        eventually(ledger.waiting)
         connection.rollback()
     assert second.result().job_id != first.job_id
     assert second.result().created

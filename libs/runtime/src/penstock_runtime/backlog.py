@@ -1,7 +1,8 @@
 """What Redis holds of each queue: how much waits, what is in flight, and what stands at a list's end."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,9 @@ from penstock_contracts.queues import QUEUES, Priority, Queue
 from penstock_runtime import redis_server
 from penstock_runtime.broker import HEADER, SHARED_UNACKED, redis_errors
 from penstock_runtime.settings import RuntimeSettings
+
+UNREADABLE = (ValueError, TypeError, LookupError)
+"""What reading a message raises that is not ours: anybody may put anything on a list, and it must not stop the relay."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,7 @@ def read_backlog(settings: RuntimeSettings) -> list[QueueBacklog]:
 def read_tail(client: "redis.Redis", queue: Queue, priority: Priority) -> Tail:
     """What the next worker would take from one list."""
     raw = client.lindex(queue.list_name(priority), -1)
-    if raw is None:
-        return Tail(empty=True, stamped=None)
-    return Tail(empty=False, stamped=_stamp(json.loads(raw)))
+    return Tail(empty=raw is None, stamped=_stamp(raw or ""))
 
 
 def in_flight(client: "redis.Redis", queue: Queue, *, since: float) -> set[str]:
@@ -71,15 +73,19 @@ def in_flight(client: "redis.Redis", queue: Queue, *, since: float) -> set[str]:
     for key in (queue.unacked_key, SHARED_UNACKED):
         tags: Any = client.zrangebyscore(f"{key}_index", now - since, "+inf")
         if tags:
-            found |= set(_ids(client.hmget(key, tags)))
+            found.update(_ids(client.hmget(key, tags)))
     return found
 
 
-def _ids(entries: Iterable[Any]) -> list[str]:
-    # kombu keeps [message, exchange, routing key] under the delivery tag.
-    return [json.loads(entry)[0]["headers"]["id"] for entry in entries if entry]
+def _ids(entries: Iterable[Any]) -> Iterator[str]:
+    for entry in entries:
+        # kombu keeps [message, exchange, routing key] under the delivery tag.
+        with suppress(*UNREADABLE):
+            yield json.loads(entry)[0]["headers"]["id"]
 
 
-def _stamp(message: dict[str, Any]) -> datetime | None:
-    header = message.get("headers", {}).get(HEADER)
-    return datetime.fromisoformat(header["published_at"]) if header else None
+def _stamp(raw: Any) -> datetime | None:
+    with suppress(*UNREADABLE):
+        stamp = datetime.fromisoformat(json.loads(raw)["headers"][HEADER]["published_at"])
+        return stamp if stamp.tzinfo else None
+    return None

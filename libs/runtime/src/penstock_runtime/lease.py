@@ -86,6 +86,8 @@ class LeaseKeeper:
                 ledger.renew(connection, held, lease=self._settings.lease)
         except LOST as error:
             log.warning("leases_not_renewed", jobs=len(held), reason=type(error).__name__)
+        except Exception:  # the edge of the thread: were it to end, every job of this process would run twice
+            log.exception("leases_not_renewed", jobs=len(held))
 
 
 class LeasedRequest(Request):

@@ -7,10 +7,11 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from penstock_contracts.queues import QUEUES, Priority, Queue
 from penstock_runtime import redis_server
@@ -20,6 +21,7 @@ from penstock_runtime.database import LOST, connect
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.ledger import lost
 from penstock_runtime.ledger.publish import mark_queued, take_due
+from penstock_runtime.schema import NOW
 from penstock_runtime.settings import RuntimeSettings
 
 log = structlog.get_logger(__name__)
@@ -28,9 +30,14 @@ EPOCH_KEY = "penstock:epoch"
 
 RAISE_EPOCH = """
 local now = tonumber(redis.call('GET', KEYS[1]) or '0')
+if now < tonumber(ARGV[2]) then return 0 end
 if tonumber(ARGV[1]) > now then redis.call('SET', KEYS[1], ARGV[1]) end
+return 1
 """
-"""Only ever upwards: a relay that was stopped and goes on must not look like a Redis that lost its newest writes."""
+"""Only ever upwards: a relay that was stopped and goes on must not look like a Redis that lost its newest writes.
+
+And only from the epoch it was seen with: what Redis lost since then would else never be noticed. 0 where it did.
+"""
 
 SWEEP_EVERY = 60
 """Seconds between two deletions of old finished jobs."""
@@ -44,8 +51,8 @@ class Relay:
         self._engine = connect(settings, most=2, statement_timeout=30)
         self._publisher = Publisher(settings)
         self._redis = redis_server.client(settings)
-        self._healthy_since: float | None = None
-        self._last_pass = 0.0
+        self._healthy_since: datetime | None = None
+        self._last_pass = datetime.min.replace(tzinfo=UTC)
         self._swept_at = time.monotonic()
         self._stopping = threading.Event()
 
@@ -89,15 +96,16 @@ class Relay:
 
         After an outage, or after this process itself was stopped, every lease is stale: its worker may still renew it.
         """
-        now = time.monotonic()
-        if self._healthy_since is None or now - self._last_pass > self._settings.lease / 2:
-            self._healthy_since = now
-        self._last_pass = now
+        lease = timedelta(seconds=self._settings.lease)
         with self._engine.begin() as connection:
-            if now - self._healthy_since < self._settings.lease:
-                connection.exec_driver_sql("SELECT 1")
+            now: datetime = connection.execute(select(NOW)).scalar_one()
+            if self._healthy_since is None or now - self._last_pass > lease / 2:
+                self._healthy_since = now
+            self._last_pass = now
+            if now - self._healthy_since < lease:
                 return
-            expired = lost.expire_leases(connection, most=self._settings.relay_batch)
+            until = now + lease / 2
+            expired = lost.expire_leases(connection, most=self._settings.relay_batch, until=until)
         if expired:
             log.warning("leases_ran_out", jobs=expired[:20], count=len(expired))
 
@@ -133,11 +141,11 @@ class Relay:
             epoch = lost.note_loss(connection, seen, known=known, run_id=run_id, margin=margin)
         if epoch is not None:
             log.warning("redis_lost_data", known_epoch=known, expected_epoch=seen.confirmed, then="publishing again")
-            self._raise_epoch(epoch)
+            self._raise_epoch(epoch, known)
 
-    def _raise_epoch(self, epoch: int) -> None:
+    def _raise_epoch(self, epoch: int, known: int) -> bool:
         with redis_errors():
-            self._redis.eval(RAISE_EPOCH, 1, EPOCH_KEY, epoch)
+            return bool(self._redis.eval(RAISE_EPOCH, 1, EPOCH_KEY, epoch, known))
 
     def _refill(self) -> None:
         most = self._settings.relay_batch
@@ -166,6 +174,8 @@ class Relay:
             absent = [job_id for job_id in absent if job_id not in flying]
         with self._engine.begin() as connection:
             back = lost.bring_back(connection, absent, confirm_after=self._settings.relay_every / 2)
+        # In a transaction of its own: only within one statement are rows locked in id order.
+        with self._engine.begin() as connection:
             lost.forget_found(connection, queue.name, priority, absent)
         if back:
             log.warning("messages_lost", queue=queue.name, jobs=back[:20], count=len(back))

@@ -180,8 +180,8 @@ class RuntimeSettings(Settings):
             raise ValueError("PENSTOCK_DATABASE_URL: must begin with postgresql://")
         if self.renew_every * 3 > self.lease:
             raise ValueError("PENSTOCK_LEASE: must be at least three times PENSTOCK_RENEW_EVERY")
-        if self.redis_timeout * 2 > self.publish_timeout:
-            raise ValueError("PENSTOCK_PUBLISH_TIMEOUT: must be at least twice PENSTOCK_REDIS_TIMEOUT")
+        if self.redis_timeout * 3 > self.publish_timeout:
+            raise ValueError("PENSTOCK_PUBLISH_TIMEOUT: must be at least three times PENSTOCK_REDIS_TIMEOUT")
         return self
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
@@ -70,5 +70,5 @@ def open_store(url: str) -> ObjectStore:
     """The store a URL names. The folder of a `file://` URL is made."""
     parts = urlsplit(url)
     if parts.scheme == "file":
-        Path(parts.path).mkdir(parents=True, exist_ok=True)
+        Path(unquote(parts.path)).mkdir(parents=True, exist_ok=True)
     return from_url(url)

@@ -1,93 +1,68 @@
-"""Submit: accept a message into the ledger, then publish it. What cannot go out now, the relay publishes later."""
+"""Submit: accept messages into the ledger, and publish them after. What cannot go out now, the relay publishes later.
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+Concurrent callers share one INSERT, and what they accepted goes out in one round trip to Redis.
+"""
 
-import structlog
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any
+
 from sqlalchemy import Connection, Engine
 
 from penstock_contracts.task import Message
-from penstock_runtime.broker import Publisher
 from penstock_runtime.database import LOST, connect
 from penstock_runtime.errors import Unavailable
-from penstock_runtime.ledger.accept import Accepted, accept
-from penstock_runtime.ledger.publish import Publication, mark_queued
+from penstock_runtime.grouping import Grouped
+from penstock_runtime.ledger.accept import Accepted, KeyReused, NewJob, accept_all
+from penstock_runtime.outbox import Outbox
 from penstock_runtime.settings import RuntimeSettings
 
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """The job that stands for a request. Not created: it was accepted by an earlier request with the same key."""
-
-    job_id: str
-    created: bool
+LARGEST_GROUP = 500
+"""Jobs that share a statement at the most."""
 
 
 class Submitter:
-    """Accepts and publishes, within bounded time whatever Redis does. One for a process."""
+    """Accepts and publishes for one process. No caller ever waits for Redis."""
 
     def __init__(self, settings: RuntimeSettings, engine: Engine | None = None) -> None:
         self._engine = engine or connect(settings)
-        self._publisher = Publisher(settings)
-        self._pause = settings.redis_timeout * 2
-        self._resume_at = float("-inf")
+        self._accepting = Grouped(self._accept, most=LARGEST_GROUP)
+        self._outbox = Outbox(settings, self._engine)
 
     def submit(
-        self,
-        message: Message,
-        *,
-        tenant: str,
-        idempotency_key: str | None = None,
-        request_id: str | None = None,
-        not_before: datetime | None = None,
-        before: Callable[[Connection], None] | None = None,
-    ) -> Submitted:
-        """Accept one message; `before` writes in the same transaction first.
+        self, message: Message, *, tenant: str, before: Callable[[Connection], None] | None = None, **wishes: Any
+    ) -> Accepted:
+        """Accept one message; `wishes` are the other fields of NewJob. `before` writes first in the same transaction.
 
         Raises KeyReused, Unstorable, and Unavailable: PostgreSQL did not answer, and whether the job was accepted is
         not known.
         """
+        job = NewJob(message, tenant, **wishes)
+        outcome = self._accepting(job) if before is None else self.submit_all([job], before=before)[0]
+        if isinstance(outcome, KeyReused):
+            raise outcome
+        return outcome
+
+    def submit_all(
+        self, new: Sequence[NewJob], *, before: Callable[[Connection], None] | None = None
+    ) -> list[Accepted | KeyReused]:
+        """Accept several messages in one transaction, in the order given. Raises Unavailable."""
+        began = monotonic()
         try:
             with self._engine.begin() as connection:
                 if before is not None:
                     before(connection)
-                accepted = accept(
-                    connection,
-                    message,
-                    tenant=tenant,
-                    idempotency_key=idempotency_key,
-                    request_id=request_id,
-                    not_before=not_before,
-                )
+                outcomes = accept_all(connection, new)
         except LOST as error:
             raise Unavailable("the outcome is unknown; repeat the request with the same Idempotency-Key") from error
-        self._publish(accepted)
-        return Submitted(accepted.job_id, accepted.created)
+        publications = [item.publication for item in outcomes if isinstance(item, Accepted) and item.publication]
+        self._outbox.put(publications, stamped_after=began)
+        return outcomes
 
-    def _publish(self, accepted: Accepted) -> None:
-        # While Redis is away, waiting for it in each request would only make them all slow: the relay is there.
-        if accepted.publication is None or time.monotonic() < self._resume_at:
-            return
-        try:
-            self._publisher.publish([accepted.publication])
-            self._mark([accepted.publication])
-        except Unavailable as error:
-            self._resume_at = time.monotonic() + self._pause
-            log.warning("not_published", job=accepted.job_id, reason=error.message, then="the relay publishes it")
-
-    def _mark(self, published: list[Publication]) -> None:
-        try:
-            with self._engine.begin() as connection:
-                mark_queued(connection, published)
-        except LOST:
-            # The row stays `accepted`, and the relay publishes it a second time: harmless.
-            log.warning("not_marked", jobs=[item.job_id for item in published])
+    def _accept(self, new: Sequence[NewJob]) -> list[Accepted | KeyReused]:
+        return self.submit_all(new)
 
     def close(self) -> None:
-        """Close all connections."""
-        self._publisher.close()
+        """Publish what still waits, for a bounded time, and close all connections."""
+        self._outbox.close()
         self._engine.dispose()

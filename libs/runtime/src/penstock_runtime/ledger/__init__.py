@@ -6,8 +6,19 @@
 client may, `lost` what the relay brings back. Every function takes a connection; the caller decides the transaction.
 """
 
-from penstock_runtime.ledger.accept import Accepted, KeyReused, Unstorable, accept
+from penstock_runtime.ledger.accept import Accepted, KeyReused, NewJob, Unstorable, accept, accept_all
 from penstock_runtime.ledger.cancel import cancel
 from penstock_runtime.ledger.view import JobView, list_jobs, read_job
 
-__all__ = ["Accepted", "JobView", "KeyReused", "Unstorable", "accept", "cancel", "list_jobs", "read_job"]
+__all__ = [
+    "Accepted",
+    "JobView",
+    "KeyReused",
+    "NewJob",
+    "Unstorable",
+    "accept",
+    "accept_all",
+    "cancel",
+    "list_jobs",
+    "read_job",
+]

@@ -2,19 +2,19 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, select, text
 from uuid_utils import uuid7
 
 from penstock_contracts.queues import BY_NAME
 from penstock_contracts.task import Message
 from penstock_runtime.errors import PenstockError, Unavailable
-from penstock_runtime.ledger.publish import Publication, confirmed_epoch
-from penstock_runtime.schema import NOW, jobs
+from penstock_runtime.ledger.publish import Publication
+from penstock_runtime.schema import jobs
 
 
 class KeyReused(PenstockError):
@@ -30,6 +30,47 @@ class Unstorable(PenstockError):
 
 
 @dataclass(frozen=True)
+class NewJob:
+    """A message with what its sender wants of it. `not_before`: when it may start at the earliest.
+
+    Raises Unstorable.
+    """
+
+    message: Message
+    tenant: str
+    idempotency_key: str | None = None
+    request_id: str | None = None
+    not_before: datetime | None = None
+    id: str = field(default_factory=lambda: str(uuid7()))
+    """A UUID of version 7 (RFC 9562), so that rows accepted together lie together in the index."""
+
+    def __post_init__(self) -> None:
+        check_storable(self.message.payload)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Tells a repeat from another job under the same key."""
+        return hashlib.sha256(_canonical([self.message.task, self.message.payload])).digest()
+
+    def values(self) -> dict[str, Any]:
+        """The columns of its row that differ from job to job."""
+        message = self.message
+        return {
+            "id": self.id,
+            "tenant": self.tenant,
+            "task": message.task,
+            "queue": message.queue,
+            "priority": int(message.priority),
+            "payload": json.dumps(message.payload),
+            "request_id": self.request_id,
+            "idempotency_key": self.idempotency_key,
+            "fingerprint": self.fingerprint,
+            "attempts": BY_NAME[message.queue].attempts,
+            "not_before": self.not_before,
+        }
+
+
+@dataclass(frozen=True)
 class Accepted:
     """The job that stands for the message. `publication` is what to publish now: none for a repeat or a later start."""
 
@@ -38,66 +79,71 @@ class Accepted:
     publication: Publication | None
 
 
-def new_id() -> str:
-    """A job id: a UUID of version 7 (RFC 9562), so that rows accepted together lie together in the index."""
-    return str(uuid7())
+_TYPES = {
+    "id": "text",
+    "tenant": "text",
+    "task": "text",
+    "queue": "text",
+    "priority": "smallint",
+    "payload": "text",
+    "request_id": "text",
+    "idempotency_key": "text",
+    "fingerprint": "bytea",
+    "attempts": "integer",
+    "not_before": "timestamptz",
+}
 
-
-def accept(
-    connection: Connection,
-    message: Message,
-    *,
-    tenant: str,
-    idempotency_key: str | None = None,
-    request_id: str | None = None,
-    not_before: datetime | None = None,
-) -> Accepted:
-    """Insert the job, or get the one that the tenant accepted before for this task and key.
-
-    Raises KeyReused, Unstorable.
+# One statement whatever the number of jobs, so that it is prepared once. The caller publishes as soon as this is
+# committed: until its time-out the relay leaves the rows to it.
+_INSERT = text(
+    f"""
+    INSERT INTO jobs ({", ".join(_TYPES)}, state, published_at, published_epoch)
+    SELECT {", ".join("payload::jsonb" if name == "payload" else name for name in _TYPES)}, 'accepted',
+           CASE WHEN not_before IS NULL THEN clock_timestamp() END,
+           (SELECT coalesce(max(confirmed), 0) FROM relay)
+    FROM unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _TYPES.items())})
+         AS new ({", ".join(_TYPES)})
+    ON CONFLICT (tenant, task, idempotency_key) DO NOTHING
+    RETURNING id, published_at
     """
-    check_storable(message.payload)
-    fingerprint = hashlib.sha256(_canonical([message.task, message.payload])).digest()
-    statement = (
-        insert(jobs)
-        .values(
-            id=new_id(),
-            tenant=tenant,
-            task=message.task,
-            queue=message.queue,
-            priority=message.priority,
-            payload=message.payload,
-            request_id=request_id,
-            idempotency_key=idempotency_key,
-            fingerprint=fingerprint,
-            state="accepted",
-            attempts=BY_NAME[message.queue].attempts,
-            not_before=not_before,
-            # The caller publishes as soon as this is committed; until its time-out the relay leaves the row to it.
-            published_at=NOW if not_before is None else None,
-            published_epoch=confirmed_epoch(),
+)
+
+
+def accept(connection: Connection, message: Message, *, tenant: str, **wishes: Any) -> Accepted:
+    """Accept one message; `wishes` are the other fields of NewJob. Raises KeyReused, Unstorable."""
+    [outcome] = accept_all(connection, [NewJob(message, tenant, **wishes)])
+    if isinstance(outcome, KeyReused):
+        raise outcome
+    return outcome
+
+
+def accept_all(connection: Connection, new: Sequence[NewJob]) -> list[Accepted | KeyReused]:
+    """Insert each job, or get the one that its tenant accepted before for its task and key. In the order given."""
+    columns = [job.values() for job in new]
+    rows = connection.execute(_INSERT, {name: [values[name] for values in columns] for name in _TYPES})
+    stamps = {row.id: row.published_at for row in rows}
+    return [_created(job, stamps[job.id]) if job.id in stamps else _repeated(connection, job) for job in new]
+
+
+def _created(job: NewJob, stamp: datetime | None) -> Accepted:
+    publication = Publication.of(job.id, job.message, stamp) if stamp else None
+    return Accepted(job.id, created=True, publication=publication)
+
+
+def _repeated(connection: Connection, job: NewJob) -> Accepted | KeyReused:
+    """The second read, for the loser: DO NOTHING returns no row, and the winner is committed by now."""
+    first = connection.execute(
+        select(jobs.c.id, jobs.c.fingerprint).where(
+            jobs.c.tenant == job.tenant,
+            jobs.c.task == job.message.task,
+            jobs.c.idempotency_key == job.idempotency_key,
         )
-        .on_conflict_do_nothing(index_elements=[jobs.c.tenant, jobs.c.task, jobs.c.idempotency_key])
-        .returning(jobs.c.id, jobs.c.published_at)
-    )
-    # Insert, else read, else once more: retention may delete the winner between the two.
-    for _ in range(3):
-        row = connection.execute(statement).one_or_none()
-        if row is not None:
-            publication = Publication.of(row.id, message, row.published_at) if row.published_at else None
-            return Accepted(row.id, created=True, publication=publication)
-        first = connection.execute(_with_key(message.task, tenant, idempotency_key)).one_or_none()
-        if first is not None:
-            if first.fingerprint != fingerprint:
-                raise KeyReused("this Idempotency-Key was used before with another body; use a new key for a new job")
-            return Accepted(first.id, created=False, publication=None)
-    raise Unavailable("the job could not be accepted; repeat the request with the same Idempotency-Key")
-
-
-def _with_key(task: str, tenant: str, key: str | None) -> Any:
-    return select(jobs.c.id, jobs.c.fingerprint).where(
-        jobs.c.tenant == tenant, jobs.c.task == task, jobs.c.idempotency_key == literal(key)
-    )
+    ).one_or_none()
+    if first is None:  # retention deleted it between the two statements
+        raise Unavailable("the job could not be accepted; repeat the request with the same Idempotency-Key")
+    if first.fingerprint != job.fingerprint:
+        return KeyReused("this Idempotency-Key was used before with another body; use a new key for a new job")
+    return Accepted(first.id, created=False, publication=None)
 
 
 def check_storable(value: Any) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from penstock_contracts.queues import Priority
@@ -23,17 +23,18 @@ class Counter:
     run_id: str | None
 
 
-def expire_leases(connection: Connection, *, most: int) -> list[str]:
+def expire_leases(connection: Connection, *, most: int, until: datetime) -> list[str]:
     """Put jobs whose lease ran out back in line, and return their ids.
 
     The token stays: a worker that was only paused may go on until another one claims the job. Only a judge who has seen
-    PostgreSQL healthy for a whole lease may call this; after an outage every lease is stale.
+    PostgreSQL healthy for a whole lease may call this; after an outage every lease is stale. Hence `until`: where this
+    statement itself was held up beyond that time, it does nothing.
     """
     spent = jobs.c.attempt >= jobs.c.attempts
     over = or_(jobs.c.cancel_requested, spent)
     gone = (
         select(jobs.c.id)
-        .where(jobs.c.state == "running", jobs.c.lease_until < NOW)
+        .where(jobs.c.state == "running", jobs.c.lease_until < NOW, until > NOW)
         .order_by(jobs.c.id)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -81,6 +82,7 @@ def bring_back(connection: Connection, absent: Sequence[str], *, confirm_after: 
     One pass proves little: a message is between list and row for a moment when a worker takes it.
     """
     still = and_(jobs.c.id.in_(absent), jobs.c.state == "queued")
+    connection.execute(_in_id_order(still))
     rows = connection.execute(
         update(jobs)
         .where(still, jobs.c.missing_since < NOW - seconds(confirm_after))
@@ -94,8 +96,13 @@ def bring_back(connection: Connection, absent: Sequence[str], *, confirm_after: 
 def forget_found(connection: Connection, queue: str, priority: Priority, absent: Sequence[str]) -> None:
     """Rows of a list that were missing in an earlier pass and are not in this one begin anew."""
     here = and_(jobs.c.queue == queue, jobs.c.priority == priority, jobs.c.state == "queued")
-    found = and_(here, jobs.c.missing_since.is_not(None), jobs.c.id.not_in(absent))
-    connection.execute(update(jobs).where(found).values(missing_since=None))
+    found = _in_id_order(and_(here, jobs.c.missing_since.is_not(None), jobs.c.id.not_in(absent))).cte("found")
+    connection.execute(update(jobs).where(jobs.c.id == found.c.id).values(missing_since=None))
+
+
+def _in_id_order(which: ColumnElement[bool]) -> Select[tuple[str]]:
+    """Lock these rows in id order, as everything does that locks several of them; else two could deadlock."""
+    return select(jobs.c.id).where(which).order_by(jobs.c.id).with_for_update()
 
 
 def next_epoch(connection: Connection, *, every: float) -> int | None:
@@ -151,14 +158,8 @@ def refill(connection: Connection, *, most: int) -> int:
     lost = connection.execute(select(relay.c.refill_from, relay.c.refill_to)).one()
     if lost.refill_to is None:
         return 0
-    batch = (
-        select(jobs.c.id)
-        .where(jobs.c.state == "queued", jobs.c.published_epoch.between(lost.refill_from, lost.refill_to))
-        .order_by(jobs.c.id)
-        .limit(most)
-        .with_for_update()
-        .cte("batch")
-    )
+    of_the_loss = jobs.c.published_epoch.between(lost.refill_from, lost.refill_to)
+    batch = _in_id_order(and_(jobs.c.state == "queued", of_the_loss)).limit(most).cte("batch")
     rows = connection.execute(
         update(jobs).where(jobs.c.id == batch.c.id).values(state="accepted", published_at=None).returning(jobs.c.id)
     ).all()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, ScalarSelect, and_, func, or_, select, text, update
 
 from penstock_contracts.queues import Priority
 from penstock_contracts.task import Message
@@ -38,19 +38,23 @@ def confirmed_epoch() -> ScalarSelect[Any]:
 def mark_queued(connection: Connection, published: Iterable[Publication]) -> None:
     """These messages are in Redis. A row that has moved on (claimed, cancelled, published again) stays as it is."""
     # In id order, as everything that locks several rows does; else two of them could deadlock.
-    rows = [{"job": item.job_id, "stamp": item.stamp} for item in sorted(published, key=lambda item: item.job_id)]
-    if not rows:
-        return
-    connection.execute(
-        update(jobs)
-        .where(
-            jobs.c.id == bindparam("job"),
-            jobs.c.published_at == bindparam("stamp"),
-            jobs.c.state == "accepted",
-        )
-        .values(state="queued", missing_since=None),
-        rows,
+    sent = sorted(published, key=lambda item: item.job_id)
+    if sent:
+        connection.execute(_MARK, {"ids": [item.job_id for item in sent], "stamps": [item.stamp for item in sent]})
+
+
+_MARK = text(
+    """
+    WITH sent AS (
+        SELECT jobs.id FROM jobs
+        JOIN unnest(CAST(:ids AS text[]), CAST(:stamps AS timestamptz[])) AS sent(id, stamp)
+          ON jobs.id = sent.id AND jobs.published_at = sent.stamp
+        WHERE jobs.state = 'accepted'
+        ORDER BY jobs.id FOR UPDATE OF jobs
     )
+    UPDATE jobs SET state = 'queued', missing_since = NULL FROM sent WHERE jobs.id = sent.id
+    """
+)
 
 
 def take_due(connection: Connection, *, most: int, publish_timeout: float) -> list[Publication]:
