@@ -16,9 +16,7 @@ LINK = "https://jobs.example.com/registrations/confirm?token=ImFubmEi.abc_d-e"
 SENDER = Address("青溪服务", "no-reply", "jobs.example.com")
 
 
-def composed(
-    locale: Locale, *, letter=CONFIRM, to: str = "anna@example.com", hours: int = 48
-) -> EmailMessage:
+def composed(locale: Locale, *, letter=CONFIRM, to: str = "anna@example.com", hours: int = 48) -> EmailMessage:
     """The mail as its reader gets it: over the wire and parsed."""
     envelope = Envelope(SENDER, to, message_id("a", "example.com"), datetime(2026, 3, 1, 9, tzinfo=UTC))
     message = compose(letter[locale], locale, envelope=envelope, address=to, link=LINK, hours=hours)

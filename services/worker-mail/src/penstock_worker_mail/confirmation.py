@@ -39,9 +39,7 @@ def message_id(job_id: str, domain: str) -> str:
     return f"<{uuid5(NAMESPACE_URL, f'penstock:mail:{job_id}')}@{domain}>"
 
 
-def compose(
-    letter: Letter, locale: Locale, *, envelope: Envelope, address: str, link: str, hours: int
-) -> EmailMessage:
+def compose(letter: Letter, locale: Locale, *, envelope: Envelope, address: str, link: str, hours: int) -> EmailMessage:
     """The message with a plain-text part and an HTML part. Its bytes are ASCII whatever the language."""
     words = {"address": address, "hours": hours, "hours_in_words": f"{hours} hour{'' if hours == 1 else 's'}"}
     page = {

@@ -30,9 +30,7 @@ class Frame:
 
 
 FRAMES: dict[Locale, Frame] = {
-    "zh": Frame(
-        "zh-Hans", "如果按钮无法打开，请将以下链接复制到浏览器中：", "本邮件由系统自动发送，请勿回复。"
-    ),
+    "zh": Frame("zh-Hans", "如果按钮无法打开，请将以下链接复制到浏览器中：", "本邮件由系统自动发送，请勿回复。"),
     "en": Frame(
         "en",
         "If the button does not work, copy this link into your browser:",

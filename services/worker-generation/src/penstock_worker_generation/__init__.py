@@ -1,0 +1,1 @@
+"""The generation queue: reports on datasets."""
