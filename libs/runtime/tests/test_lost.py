@@ -8,12 +8,14 @@ from functools import partial
 import pytest
 import redis
 from kombu import Connection
-from penstock_contracts.queues import OPS_TRACE
-from penstock_runtime.broker import Publisher, transport_options
-from penstock_runtime.ledger.publish import Publication, mark_queued, take_due
+from sqlalchemy import bindparam, select, update
+
+from penstock_contracts.queues import OPS_TRACE, Priority
+from penstock_runtime.broker import transport_options
+from penstock_runtime.ledger import lost
 from penstock_runtime.relay import EPOCH_KEY
-from penstock_runtime.schema import NOW, relay as counter
-from sqlalchemy import select, update
+from penstock_runtime.schema import NOW, jobs
+from penstock_runtime.schema import relay as counter
 
 LONG_AGO = NOW - timedelta(hours=1)
 
@@ -44,13 +46,6 @@ def waiting(ledger, pass_by, listed):
 
 
 @pytest.fixture
-def publisher(settings):
-    made = Publisher(settings)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def take_one(settings):
     """Take a message as a Celery worker does, and leave it unacknowledged."""
     options = transport_options(settings, OPS_TRACE.unacked_key, OPS_TRACE.time_limit)
@@ -63,15 +58,17 @@ def set_counter(ledger, broker, epoch):
     broker.set(EPOCH_KEY, epoch)
 
 
-def stamp(ledger, broker, ids, stamps, queue="ops_trace"):
+def stamp(ledger, broker, stamps):
     """Let the messages, in the order of their list, and their rows have been stamped at these times."""
-    messages = [json.loads(raw) for raw in reversed(broker.lrange(queue, 0, -1))]
-    assert [message["headers"]["id"] for message in messages] == ids
-    broker.delete(queue)
+    messages = [json.loads(raw) for raw in reversed(broker.lrange("ops_trace", 0, -1))]
+    rows = []
     for message, at in zip(messages, stamps, strict=True):
         message["headers"]["penstock"]["published_at"] = at.isoformat()
-        broker.lpush(queue, json.dumps(message))
-        ledger.change(message["headers"]["id"], published_at=at)
+        rows.append({"job": message["headers"]["id"], "at": at})
+    broker.delete("ops_trace")
+    broker.lpush("ops_trace", *(json.dumps(message) for message in messages))
+    one = update(jobs).where(jobs.c.id == bindparam("job")).values(published_at=bindparam("at"))
+    ledger.do(lambda connection: connection.execute(one, rows))
 
 
 @pytest.fixture
@@ -96,13 +93,13 @@ def test_only_what_was_published_since_is_published_again_to_a_redis_that_was_re
     recent = waiting(3)
     saved = broker.lrange("ops_trace", 0, -1)
     set_counter(ledger, broker, 1100)
-    lost = waiting(20)
+    gone = waiting(20)
     broker.delete("ops_trace")
     broker.rpush("ops_trace", *saved)
     broker.set(EPOCH_KEY, 1000)
     pass_by(5)
     # What was published just before its last known epoch may be missing as well.
-    assert sorted(listed()) == sorted(known + recent + recent + lost)
+    assert sorted(listed()) == sorted(known + recent + recent + gone)
 
 
 def test_a_loss_between_the_relays_look_at_redis_and_its_next_epoch_is_seen(
@@ -133,9 +130,7 @@ def test_a_second_loss_before_the_first_is_made_good_leaves_nothing_behind(ledge
     assert sorted(listed()) == ids
 
 
-def test_a_redis_that_restarts_with_all_it_had_gets_what_it_may_lack_once(
-    ledger, relay, own_redis, at_once, settings
-):
+def test_a_redis_that_restarts_with_all_it_had_gets_what_it_may_lack_once(ledger, relay, own_redis, at_once, settings):
     relays = [relay(broker_url=own_redis.url) for _ in range(2)]
     pass_by = partial(at_once, 2, lambda number: relays[number].one_pass())
     old = ledger.accept_many(20)
@@ -161,8 +156,8 @@ def test_two_thousand_that_wait_without_a_worker_through_many_passes_stay_two_th
     order = random.Random(1)
     # Concurrent publishers push in another order than they stamped, within their time-out of two seconds.
     stamps = [an_hour_ago + timedelta(seconds=order.uniform(0, 1.9)) for _ in ids]
-    stamp(ledger, broker, listed(), stamps)
-    pass_by(20)
+    stamp(ledger, broker, stamps)
+    pass_by(10)
     assert sorted(listed()) == ids
     assert ledger.count(missing_since=None) == 2000
 
@@ -170,25 +165,21 @@ def test_two_thousand_that_wait_without_a_worker_through_many_passes_stay_two_th
 def test_a_message_lost_between_list_and_worker_is_found_once_those_behind_it_move(
     ledger, waiting, pass_by, broker, listed, eventually, an_hour_ago
 ):
-    lost, *behind = waiting(3)
-    stamp(ledger, broker, [lost, *behind], [an_hour_ago + timedelta(minutes=minute) for minute in range(3)])
+    gone, *behind = waiting(3)
+    stamp(ledger, broker, [an_hour_ago + timedelta(minutes=minute) for minute in range(3)])
     broker.rpop("ops_trace")
-    pass_by()
-    assert ledger.row(lost).state == "queued"  # one pass proves little
-    eventually(lambda: pass_by() or lost in listed())
+    eventually(lambda: pass_by() or gone in listed())
     pass_by(5)
-    assert listed() == [*behind, lost]
+    assert listed() == [*behind, gone]
 
 
 def test_the_only_message_of_a_list_is_found_to_be_lost(ledger, waiting, pass_by, broker, listed, eventually):
-    [lost] = waiting(1)
+    [gone] = waiting(1)
     broker.rpop("ops_trace")
-    ledger.change(lost, published_at=LONG_AGO)
-    pass_by()
-    assert ledger.row(lost).state == "queued"
+    ledger.change(gone, published_at=LONG_AGO)
     eventually(lambda: pass_by() or listed())
     pass_by(5)
-    assert listed() == [lost]
+    assert listed() == [gone]
 
 
 def test_an_empty_list_says_nothing_about_a_message_that_may_still_be_pushed(ledger, waiting, pass_by, broker):
@@ -198,17 +189,34 @@ def test_an_empty_list_says_nothing_about_a_message_that_may_still_be_pushed(led
     assert ledger.row(job_id).missing_since is None
 
 
-def test_a_message_that_was_missing_once_and_is_found_again_begins_anew(ledger, waiting, pass_by, broker):
-    [job_id] = waiting(1)
-    message = broker.rpop("ops_trace")
-    stamped = ledger.row(job_id).published_at
-    ledger.change(job_id, published_at=LONG_AGO)
-    pass_by()
-    assert ledger.row(job_id).missing_since
-    broker.lpush("ops_trace", message)
-    ledger.change(job_id, published_at=stamped)
-    pass_by()
-    assert ledger.row(job_id).missing_since is None
+def test_a_job_is_brought_back_only_when_it_was_missing_in_an_earlier_pass_too(ledger):
+    missing = ledger.accept().job_id
+    ledger.change(state="queued")
+    bring_back = partial(ledger.do, lost.bring_back, [missing], confirm_after=1)
+    assert bring_back() == []
+    assert bring_back() == []
+    ledger.change(missing_since=NOW - timedelta(seconds=2))
+    assert bring_back() == [missing]
+    row = ledger.row(missing)
+    assert (row.state, row.published_at, row.missing_since) == ("accepted", None, None)
+
+
+def test_a_job_that_was_missing_once_and_is_found_again_begins_anew(ledger):
+    found, missing, elsewhere = ledger.accept_many(3)
+    ledger.change(state="queued", missing_since=LONG_AGO)
+    ledger.change(elsewhere, priority=Priority.BULK)
+    ledger.do(lost.forget_found, "ops_trace", Priority.NORMAL, [missing])
+    assert ledger.row(found).missing_since is None
+    assert ledger.row(missing).missing_since
+    assert ledger.row(elsewhere).missing_since
+
+
+@pytest.mark.parametrize("state", ["accepted", "running", "succeeded"])
+def test_a_job_that_was_started_since_it_was_looked_for_is_not_brought_back(ledger, state):
+    job_id = ledger.accept().job_id
+    ledger.change(state=state, missing_since=LONG_AGO)
+    assert ledger.do(lost.bring_back, [job_id], confirm_after=1) == []
+    assert ledger.row(job_id).state == state
 
 
 def test_a_message_in_flight_is_not_lost(ledger, waiting, pass_by, take_one, listed):
@@ -245,9 +253,7 @@ def test_a_message_in_flight_that_nobody_starts_was_taken_by_a_worker_that_died(
         '{"headers": {"penstock": {"published_at": "2026-01-01T00:00:00"}}}',
     ],
 )
-def test_a_message_of_anothers_at_a_lists_end_says_nothing_and_stops_nobody(
-    ledger, relay, broker, listed, foreign
-):
+def test_a_message_of_anothers_at_a_lists_end_says_nothing_and_stops_nobody(ledger, relay, broker, listed, foreign):
     one = relay()
     broker.rpush("dataset", foreign)
     ids = ledger.accept_many(2)
@@ -256,10 +262,10 @@ def test_a_message_of_anothers_at_a_lists_end_says_nothing_and_stops_nobody(
 
 
 def test_a_message_of_anothers_in_flight_stops_nobody(ledger, waiting, pass_by, broker, listed, eventually):
-    [lost] = waiting(1)
+    [gone] = waiting(1)
     broker.delete("ops_trace")
     broker.hset("unacked", "a tag", '[{"headers": {}, "body": "not of Celery"}, "", "ops_trace"]')
     broker.zadd("unacked_index", {"a tag": broker.time()[0]})
-    ledger.change(lost, published_at=LONG_AGO)
+    ledger.change(gone, published_at=LONG_AGO)
     eventually(lambda: pass_by() or listed())
-    assert listed() == [lost]
+    assert listed() == [gone]

@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
+
 from penstock_contracts.queues import Priority
 from penstock_runtime.ledger.publish import mark_queued, take_due
 from penstock_runtime.schema import NOW, relay
-from sqlalchemy import update
 
 LONG_AGO = NOW - timedelta(hours=1)
 LATER = NOW + timedelta(hours=1)

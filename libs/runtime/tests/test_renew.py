@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 import structlog
+
 from penstock_contracts.queues import OPS_TRACE, Priority
 from penstock_runtime.lease import LeaseKeeper
 from penstock_runtime.ledger import cancel, lost

@@ -15,7 +15,7 @@ from penstock_runtime.broker import HEADER, SHARED_UNACKED, redis_errors
 from penstock_runtime.settings import RuntimeSettings
 
 UNREADABLE = (ValueError, TypeError, LookupError)
-"""What reading a message raises that is not ours: anybody may put anything on a list, and it must not stop the relay."""
+"""What reading a message of anybody else's may raise. It must not stop the relay."""
 
 
 @dataclass(frozen=True)

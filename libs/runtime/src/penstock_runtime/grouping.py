@@ -73,9 +73,7 @@ class Grouped(Generic[Item, Outcome]):
         except BaseException as interrupted:
             for ticket in group:
                 if not ticket.outcome and ticket is not own:
-                    ticket.error = RuntimeError(
-                        "the caller that led this group was interrupted; the outcome is unknown"
-                    )
+                    ticket.error = Unavailable("the caller that led this group was interrupted; the outcome is unknown")
             raise interrupted
         finally:
             self._hand_on()

@@ -79,6 +79,7 @@ class Relay:
         Raises Unavailable when Redis is away; what PostgreSQL raises when it is.
         """
         self._expire_leases()
+        self._transaction(partial(lost.pass_deadlines, most=self._settings.relay_batch))
         self._sweep()
         self._beat()
         self._refill()
@@ -129,14 +130,13 @@ class Relay:
             return
         with self._engine.begin() as connection:
             epoch = lost.next_epoch(connection, every=self._settings.relay_every)
-        if epoch is not None:
-            self._raise_epoch(epoch)
+        if epoch is not None and self._raise_epoch(epoch, seen.confirmed):
             self._transaction(lambda connection: lost.confirm_epoch(connection, epoch))
 
     def _note_loss(self, seen: lost.Counter, known: int, run_id: str) -> None:
         # A publisher reads the epoch with its stamp, and may push until its time-out; a replica or an append-only file
         # may lack about the last second.
-        margin = math.ceil(self._settings.publish_timeout / self._settings.relay_every) + 2
+        margin = math.ceil(self._settings.publish_timeout / (self._settings.relay_every * lost.EARLIEST)) + 2
         with self._engine.begin() as connection:
             epoch = lost.note_loss(connection, seen, known=known, run_id=run_id, margin=margin)
         if epoch is not None:

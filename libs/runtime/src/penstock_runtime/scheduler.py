@@ -1,6 +1,7 @@
 """Celery beat with the ledger's schedule: a tick is a row whose key is (entry, tick), so several beats may run."""
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from penstock_runtime.database import LOST, connect
 from penstock_runtime.errors import SettingsError
-from penstock_runtime.ledger.accept import accept
+from penstock_runtime.ledger.accept import KeyReused, accept
 from penstock_runtime.relay import Relay
 from penstock_runtime.schedule import Entry, read_entry
 from penstock_runtime.schema import NOW
@@ -35,6 +36,7 @@ class LedgerScheduler(Scheduler):
         self.entries = [*self.app.penstock_schedule, *configured]
         self._engine = connect(settings, most=2, statement_timeout=30)
         self._sent: dict[str, str] = {}
+        self._remembered = timedelta(days=settings.retention_days)
         self._relay = Relay(settings)
         self._thread = threading.Thread(target=self._relay.run, name="relay", daemon=True)
         self._thread.start()
@@ -43,23 +45,30 @@ class LedgerScheduler(Scheduler):
         """Accept what is due, and return how many seconds to sleep. An error here would end beat, so none leaves."""
         try:
             with self._engine.begin() as connection:
-                return self._accept_due(connection)
+                sent, sleep = self._accept_due(connection)
         except LOST as error:
             log.warning("schedule_waits", reason=type(error).__name__)
             return 1.0
+        except Exception:  # the edge of the process
+            log.exception("fault")
+            return 1.0
+        # Not before they are committed: else a tick whose commit failed would be skipped.
+        self._sent |= sent
+        return sleep
 
-    def _accept_due(self, connection: Connection) -> float:
+    def _accept_due(self, connection: Connection) -> tuple[dict[str, str], float]:
         now = connection.execute(select(NOW)).scalar_one()
+        sent: dict[str, str] = {}
         sleep = LONGEST_SLEEP
         for entry in self.entries:
-            name, next_at = entry.tick(now)
-            if self._sent.get(entry.name) != name:
-                accepted = accept_tick(connection, entry, name)
-                self._sent[entry.name] = name
-                if accepted:
-                    log.info("scheduled", entry=entry.name, tick=name, job=accepted)
-            sleep = min(sleep, (next_at - now).total_seconds())
-        return max(sleep, 0.05)
+            tick = entry.tick(now)
+            # The row of an older tick may be forgotten by now, and with it that its job has run.
+            if self._sent.get(entry.name) != tick.name and now - tick.began < self._remembered:
+                sent[entry.name] = tick.name
+                if accepted := accept_tick(connection, entry, tick.name):
+                    log.info("scheduled", entry=entry.name, tick=tick.name, job=accepted)
+            sleep = min(sleep, (tick.next_at - now).total_seconds())
+        return sent, max(sleep, 0.05)
 
     def close(self) -> None:
         """Stop the relay after the pass under way."""
@@ -78,5 +87,8 @@ def accept_tick(connection: Connection, entry: Entry, tick: str) -> str | None:
     now = connection.execute(select(NOW)).scalar_one()
     key = f"schedule:{entry.name}:{tick}"
     # A start time leaves the publishing to the relay, which reads the row after this transaction.
-    accepted = accept(connection, entry.message, tenant=DEFAULT_TENANT, idempotency_key=key, not_before=now)
+    try:
+        accepted = accept(connection, entry.message, tenant=DEFAULT_TENANT, idempotency_key=key, not_before=now)
+    except KeyReused:  # a beat of another version, whose entry has another payload
+        return None
     return accepted.job_id if accepted.created else None

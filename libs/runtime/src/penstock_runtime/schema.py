@@ -18,7 +18,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 metadata = MetaData(
     naming_convention={
@@ -58,6 +58,8 @@ jobs = Table(
     Column("attempt", Integer, nullable=False, server_default=text("0"), comment="starts that count"),
     Column("attempts", Integer, nullable=False, comment="starts allowed"),
     Column("not_before", Time),
+    Column("deadline", Time, comment="after this it is not started any more"),
+    Column("webhook", Text, comment="a URL that is told when the job has ended"),
     Column("published_at", Time, comment="the stamp of the newest message; null: none is on its way"),
     Column("published_epoch", BigInteger, nullable=False, server_default=text("0")),
     Column("missing_since", Time, comment="when the relay first did not find the message"),
@@ -81,6 +83,9 @@ jobs = Table(
         postgresql_where=text("state = 'accepted'"),
     ),
     Index("ix_jobs_queued", "queue", "priority", "published_at", postgresql_where=text("state = 'queued'")),
+    Index(
+        "ix_jobs_deadline", "deadline", postgresql_where=text("state IN ('accepted','queued') AND deadline IS NOT NULL")
+    ),
     Index("ix_jobs_missing_since", "missing_since", postgresql_where=text("missing_since IS NOT NULL")),
     Index("ix_jobs_running", "lease_until", postgresql_where=text("state = 'running'")),
     Index("ix_jobs_finished_at", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
@@ -106,6 +111,8 @@ api_keys = Table(
     Column("tenant", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the key"),
+    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{read,write}'")),
+    Column("last_used_at", Time),
     Column("created_at", Time, nullable=False, server_default=NOW),
     Column("expires_at", Time),
     Column("revoked_at", Time),

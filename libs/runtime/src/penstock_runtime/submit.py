@@ -46,13 +46,19 @@ class Submitter:
     def submit_all(
         self, new: Sequence[NewJob], *, before: Callable[[Connection], None] | None = None
     ) -> list[Accepted | KeyReused]:
-        """Accept several messages in one transaction, in the order given. Raises Unavailable."""
+        """Accept several messages in one transaction, in the order given.
+
+        With `before`, a reused key undoes all of it, what `before` wrote too. Raises KeyReused then, and Unavailable.
+        """
         began = monotonic()
         try:
             with self._engine.begin() as connection:
                 if before is not None:
                     before(connection)
                 outcomes = accept_all(connection, new)
+                for outcome in outcomes if before is not None else ():
+                    if isinstance(outcome, KeyReused):
+                        raise outcome
         except LOST as error:
             raise Unavailable("the outcome is unknown; repeat the request with the same Idempotency-Key") from error
         publications = [item.publication for item in outcomes if isinstance(item, Accepted) and item.publication]

@@ -31,7 +31,8 @@ class Unstorable(PenstockError):
 
 @dataclass(frozen=True)
 class NewJob:
-    """A message with what its sender wants of it. `not_before`: when it may start at the earliest.
+    """A message with what its sender wants of it. `not_before`: when it may start at the earliest, `deadline`:
+    when at the latest, `webhook`: the URL that is told when it has ended.
 
     Raises Unstorable.
     """
@@ -41,6 +42,8 @@ class NewJob:
     idempotency_key: str | None = None
     request_id: str | None = None
     not_before: datetime | None = None
+    deadline: datetime | None = None
+    webhook: str | None = None
     id: str = field(default_factory=lambda: str(uuid7()))
     """A UUID of version 7 (RFC 9562), so that rows accepted together lie together in the index."""
 
@@ -67,6 +70,8 @@ class NewJob:
             "fingerprint": self.fingerprint,
             "attempts": BY_NAME[message.queue].attempts,
             "not_before": self.not_before,
+            "deadline": self.deadline,
+            "webhook": self.webhook,
         }
 
 
@@ -91,6 +96,8 @@ _TYPES = {
     "fingerprint": "bytea",
     "attempts": "integer",
     "not_before": "timestamptz",
+    "deadline": "timestamptz",
+    "webhook": "text",
 }
 
 # One statement whatever the number of jobs, so that it is prepared once. The caller publishes as soon as this is

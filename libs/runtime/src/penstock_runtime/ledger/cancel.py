@@ -1,4 +1,4 @@
-"""Cancel: at once while a job waits, by its worker once it runs."""
+"""What a client may do to a job: cancel it, and let a failed one start over."""
 
 from sqlalchemy import Connection, case, literal, update
 from sqlalchemy.dialects.postgresql import JSONB
@@ -22,6 +22,31 @@ def cancel(connection: Connection, job_id: str, *, tenant: str) -> JobView | Non
             token=case((running, jobs.c.token), else_=None),
             finished_at=case((running, None), else_=NOW),
             error=case((running, jobs.c.error), else_=ASKED),
+        )
+        .returning(*COLUMNS)
+    ).one_or_none()
+    return to_view(row) if row else read_job(connection, job_id, tenant=tenant)
+
+
+def start_over(connection: Connection, job_id: str, *, tenant: str) -> JobView | None:
+    """Put a failed, dead or cancelled job back in line with all its attempts. Another state stays as it is.
+
+    None: there is no such job. A deadline that has passed is lifted: whoever asks now wants it done.
+    """
+    row = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.tenant == tenant, jobs.c.state.in_(("failed", "dead", "cancelled")))
+        .values(
+            state="accepted",
+            attempt=0,
+            token=None,
+            error=None,
+            progress=None,
+            cancel_requested=False,
+            not_before=NOW,
+            deadline=None,
+            published_at=None,
+            finished_at=None,
         )
         .returning(*COLUMNS)
     ).one_or_none()

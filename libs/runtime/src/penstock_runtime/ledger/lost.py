@@ -12,7 +12,12 @@ from penstock_runtime.ledger.run import seconds
 from penstock_runtime.schema import NOW, jobs, relay
 
 WORKER_LOST = literal({"code": "worker_lost", "message": "its worker stopped answering on every attempt"}, JSONB)
+TOO_LATE = literal({"code": "deadline_passed", "message": "it was not started before its deadline"}, JSONB)
 CANCELLED = literal({"code": "cancelled", "message": "cancelled; its worker stopped answering"}, JSONB)
+
+
+EARLIEST = 0.9
+"""An epoch follows the last one after this part of a relay's period, so that a pass which is a little early counts."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,25 @@ def expire_leases(connection: Connection, *, most: int, until: datetime) -> list
             token=case((over, None), else_=jobs.c.token),
             published_at=None,
         )
+        .returning(jobs.c.id)
+    )
+    return [row.id for row in rows]
+
+
+def pass_deadlines(connection: Connection, *, most: int) -> list[str]:
+    """Cancel waiting jobs whose deadline has passed, and return their ids. A next attempt waits too."""
+    late = (
+        select(jobs.c.id)
+        .where(jobs.c.state.in_(("accepted", "queued")), jobs.c.deadline < NOW)
+        .order_by(jobs.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        .cte("late")
+    )
+    rows = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == late.c.id)
+        .values(state="cancelled", error=TOO_LATE, token=None, finished_at=NOW)
         .returning(jobs.c.id)
     )
     return [row.id for row in rows]
@@ -109,7 +133,7 @@ def next_epoch(connection: Connection, *, every: float) -> int | None:
     """Hand out a new epoch, at most one in `every` seconds however many relays ask. None: another one just did."""
     row = connection.execute(
         update(relay)
-        .where(relay.c.beat_at < NOW - seconds(every * 0.9))
+        .where(relay.c.beat_at < NOW - seconds(every * EARLIEST))
         .values(epoch=relay.c.epoch + 1, beat_at=NOW)
         .returning(relay.c.epoch)
     ).one_or_none()

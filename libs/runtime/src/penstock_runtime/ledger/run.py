@@ -36,9 +36,10 @@ def claim(connection: Connection, job_id: str, token: UUID, *, lease: float, wor
     May be repeated with the same token, where the first answer was lost: it is one attempt.
     """
     due = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= NOW)
+    timely = or_(jobs.c.deadline.is_(None), jobs.c.deadline > NOW)
     waiting = and_(jobs.c.state.in_(("accepted", "queued")), due)
     abandoned = and_(jobs.c.state == "running", jobs.c.lease_until < NOW)
-    free = and_(or_(waiting, abandoned), jobs.c.attempt < jobs.c.attempts, ~jobs.c.cancel_requested)
+    free = and_(or_(waiting, abandoned), timely, jobs.c.attempt < jobs.c.attempts, ~jobs.c.cancel_requested)
     taken = and_(jobs.c.state == "running", jobs.c.token == token)
     row = connection.execute(
         update(jobs)

@@ -30,6 +30,7 @@ class JobView:
     request_id: str | None
     cancel_requested: bool
     not_before: datetime | None
+    deadline: datetime | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
