@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,11 @@ from penstock_cli.embedded import Server, postgres_in, redis_in
 from penstock_cli.local.ports import free_port
 from penstock_contracts.ops_trace import PRUNE, Prune
 from penstock_contracts.task import Message
-from penstock_runtime.database import connect
+from penstock_runtime.database import connect, engine_on
 from penstock_runtime.ledger import Accepted, accept
 from penstock_runtime.migrate import upgrade
 from penstock_runtime.relay import Relay
-from penstock_runtime.schema import jobs
+from penstock_runtime.schema import jobs, metadata
 from penstock_runtime.settings import RuntimeSettings, load
 
 
@@ -87,11 +87,9 @@ def database_url(_only_database: str) -> str:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        connection.execute("TRUNCATE jobs, accounts")
-        connection.execute(
-            "UPDATE relay SET epoch = 0, confirmed = 0, beat_at = now(), run_id = NULL,"
-            " refill_from = NULL, refill_to = NULL"
-        )
+        tables = ", ".join(table.name for table in metadata.sorted_tables)
+        connection.execute(f"TRUNCATE {tables}")
+        connection.execute("INSERT INTO relay (id) VALUES (1)")
     return _only_database
 
 
@@ -264,11 +262,26 @@ def own_redis(folder: Path) -> Iterator[Mortal]:
 
 
 @pytest.fixture
+def cluster_redis(folder: Path) -> Iterator[Mortal]:
+    """A Redis of the test's own that is one node of a cluster."""
+    server = redis_in(folder / "redis", free_port())
+    yield from _alive(replace(server, command=[*server.command, "--cluster-enabled", "yes"]), folder)
+
+
+@pytest.fixture
 def own_postgres(folder: Path) -> Iterator[Mortal]:
     """A PostgreSQL of the test's own, with the tables in it. What it has committed survives `kill`."""
     for mortal in _alive(postgres_in(folder / "postgres", free_port()), folder):
         upgrade(mortal.url)
         yield mortal
+
+
+@pytest.fixture
+def own_ledger(own_postgres: Mortal) -> Iterator[Ledger]:
+    """The ledger in it."""
+    engine = engine_on(own_postgres.url, most=5, timeout=5)
+    yield Ledger(engine)
+    engine.dispose()
 
 
 @pytest.fixture

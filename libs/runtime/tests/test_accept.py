@@ -10,7 +10,7 @@ from penstock_contracts.mail import REGISTRATION_CONFIRMATION, RegistrationConfi
 from penstock_contracts.ops_trace import PRUNE, Prune
 from penstock_contracts.queues import Priority
 from penstock_contracts.task import Message
-from penstock_runtime.ledger import KeyReused, Unstorable, accept
+from penstock_runtime.ledger import KeyReused, NewJob, Unstorable, accept, accept_all
 from penstock_runtime.schema import NOW, relay
 
 PRUNE_DAY = PRUNE.message(Prune(days=1))
@@ -62,6 +62,34 @@ def test_twenty_at_once_with_two_payloads_for_one_key_are_one_job_and_refusals(l
     assert answers.count("refused") == 10
     assert len(set(answers)) == 2
     assert ledger.count() == 1
+
+
+def test_several_are_accepted_in_the_order_given_each_with_its_own_outcome(ledger):
+    first = ledger.accept(PRUNE_DAY, idempotency_key="k")
+    other = PRUNE.message(Prune(days=2))
+    new = [NewJob(other, "default"), NewJob(PRUNE_DAY, "default", "k"), NewJob(other, "default", "k")]
+    created, repeated, refused = ledger.do(accept_all, [*new])
+    assert (created.job_id, created.created) == (new[0].id, True)
+    assert (repeated.job_id, repeated.created) == (first.job_id, False)
+    assert isinstance(refused, KeyReused)
+
+
+def test_a_key_twice_among_those_accepted_together_is_one_job(ledger):
+    first, second = ledger.do(accept_all, [NewJob(PRUNE_DAY, "default", "k") for _ in range(2)])
+    assert first.job_id == second.job_id
+    assert (first.created, second.created) == (True, False)
+    assert ledger.count() == 1
+
+
+def test_two_who_accept_the_same_keys_in_another_order_do_not_deadlock(ledger, at_once):
+    keys = [str(number) for number in range(300)]
+
+    def accept_them(number):
+        order = keys if number else keys[::-1]
+        return len(ledger.do(accept_all, [NewJob(PRUNE_DAY, "default", key) for key in order]))
+
+    assert at_once(2, accept_them) == [300, 300]
+    assert ledger.count() == 300
 
 
 def test_a_key_with_another_payload_is_refused(ledger):

@@ -1,4 +1,4 @@
-"""The ops_trace queue: what people and systems did is kept."""
+"""The ops_trace queue: what people and systems did is kept, and told to those who asked to be told."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, field_validator
 
 from penstock_contracts.queues import OPS_TRACE
 from penstock_contracts.task import Contract, Task
+from penstock_contracts.webhook_url import WebhookUrl
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9998, 12, 31, tzinfo=UTC)
@@ -66,5 +67,20 @@ class Pruned(Contract):
     deleted: int
 
 
+class Webhook(Contract):
+    """Tell a URL that a job of the same tenant has ended. The ledger itself sends this, when the job ends."""
+
+    job_id: Annotated[str, Field(min_length=1, max_length=255)]
+    url: WebhookUrl
+
+
+class Told(Contract):
+    """The status, 200 to 299, with which the receiver took it. None: nobody was told, because the job had been started
+    over in the meantime; its next end is told by a job of its own."""
+
+    status: int | None
+
+
 USER_ACTIONS = Task("ops_trace.user_actions", OPS_TRACE, UserActions, Stored)
 PRUNE = Task("ops_trace.prune", OPS_TRACE, Prune, Pruned)
+WEBHOOK = Task("ops_trace.webhook", OPS_TRACE, Webhook, Told)

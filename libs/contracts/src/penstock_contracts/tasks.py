@@ -5,8 +5,8 @@ from typing import Any
 from penstock_contracts.dataset import IMPORT_FILE
 from penstock_contracts.generation import REPORT
 from penstock_contracts.mail import REGISTRATION_CONFIRMATION
-from penstock_contracts.ops_trace import PRUNE, USER_ACTIONS
+from penstock_contracts.ops_trace import PRUNE, USER_ACTIONS, WEBHOOK
 from penstock_contracts.task import Task
 
-TASKS: tuple[Task[Any, Any], ...] = (IMPORT_FILE, REPORT, REGISTRATION_CONFIRMATION, USER_ACTIONS, PRUNE)
+TASKS: tuple[Task[Any, Any], ...] = (IMPORT_FILE, REPORT, REGISTRATION_CONFIRMATION, USER_ACTIONS, PRUNE, WEBHOOK)
 BY_NAME = {task.name: task for task in TASKS}

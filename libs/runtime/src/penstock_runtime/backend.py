@@ -89,7 +89,7 @@ class LedgerBackend(BaseBackend):
 
     def apply_chord(self, *_: Any, **__: Any) -> None:
         """Refused: counting a chord's parts is not what a ledger row does."""
-        raise NotImplementedError("the ledger does not count the parts of a chord; use a redis:// result backend")
+        raise NotImplementedError("a chord is not supported: send its parts, and what follows once they have ended")
 
     def _save_group(self, group_id: str, result: Any) -> None:
         raise NotImplementedError("the ledger does not store groups; keep the ids, or use a redis:// result backend")

@@ -66,6 +66,9 @@ def make_app(
         result_accept_content=["json"],
         task_acks_late=True,
         worker_prefetch_multiplier=1,
+        # After a lost connection it would take one message every two seconds for ever: the gevent pool's size, from
+        # which Celery 5.6.3 makes the new count, is the number of jobs that run just then.
+        worker_enable_prefetch_count_reduction=False,
         broker_connection_retry_on_startup=True,
         # None is for ever: with a number, a worker gives up and leaves with status 0.
         broker_connection_max_retries=None,

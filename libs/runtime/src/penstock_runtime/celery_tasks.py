@@ -26,6 +26,11 @@ def add_tasks(app: Any, served: Iterable[Served[Any, Any]], settings: RuntimeSet
     """Give `app` a Celery task for each served one, and the process its leases."""
     app.penstock_leases = LeaseKeeper(settings)
     worker = Worker(settings)
+
+    def know_the_name(sender: str, **_: Any) -> None:
+        worker.name = sender
+
+    signals.celeryd_init.connect(know_the_name, weak=False)  # sent before the pool forks
     for item in served:
         _add(app, item, worker)
     app.steps["worker"].add(Ready)

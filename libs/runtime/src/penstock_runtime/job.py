@@ -1,6 +1,7 @@
 """The job as its handler sees it."""
 
 import time
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -77,17 +78,16 @@ class Job:
                 raise LeaseLost
 
     def finish_with_effects(self, result: dict[str, Any]) -> None:
-        """Commit the effects and the result as one. Raises LeaseLost, and what PostgreSQL raises when it is gone."""
+        """Commit the effects and the result as one. Raises LeaseLost.
+
+        Raises what PostgreSQL does when it is gone; only `is_finished` knows then whether they were committed.
+        """
         if not ledger.finish(self.connection, self.id, self.token, result):
             raise LeaseLost
-        try:
-            self.connection.commit()
-        except LOST:
-            # The connection died with the answer: only the row knows whether this was committed.
-            if not self._is_finished():
-                raise
+        self.connection.commit()
 
-    def _is_finished(self) -> bool:
+    def is_finished(self) -> bool:
+        """Whether this run has written its result."""
         query = select(jobs.c.id).where(jobs.c.id == self.id, jobs.c.token == self.token, jobs.c.state == "succeeded")
         with self._autocommit.connect() as connection:
             return connection.execute(query).one_or_none() is not None
@@ -96,4 +96,5 @@ class Job:
         """Roll back what was not committed."""
         if self._effects is not None:
             effects, self._effects = self._effects, None
-            effects.close()
+            with suppress(*LOST):  # then there is nothing left to roll back
+                effects.close()

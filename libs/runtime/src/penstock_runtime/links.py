@@ -1,6 +1,9 @@
-"""Signed, expiring tokens for links in mails. Nothing is stored: the signature is the proof."""
+"""What is signed with the installation's key: links in mails, which expire, and webhooks. Nothing of it is stored."""
 
+import hashlib
+import hmac
 import secrets
+from base64 import b64encode
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 from pydantic import SecretStr
@@ -26,6 +29,15 @@ def signing_key(configured: SecretStr, database: Engine) -> str:
         connection.execute(made)
         key: str = connection.execute(select(kept.c.value).where(kept.c.name == _NAME)).scalar_one()
         return key
+
+
+def webhook_secret(tenant: str, secret_key: str) -> str:
+    """What the webhooks of a tenant are signed with, as the tenant is to be shown it: Standard Webhooks' `whsec_…`.
+
+    It is derived: always the same for a tenant until the installation's key changes, and useless for another tenant.
+    """
+    derived = hmac.new(secret_key.encode(), f"webhook secret of tenant {tenant}".encode(), hashlib.sha256)
+    return "whsec_" + b64encode(derived.digest()).decode()
 
 
 def sign_registration(email: str, secret_key: str) -> str:

@@ -66,13 +66,13 @@ class Skipped(Exception):
 
 
 class Worker:
-    """Runs deliveries. Its connections are made where they are first used, so after a fork."""
+    """Runs deliveries; its `name` stands in the rows. Its connections are made when first used, so after a fork."""
 
     def __init__(self, settings: RuntimeSettings, name: str = "") -> None:
         self.settings = settings
         self._engine = connect(settings)
         self._ledger = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._name = name
+        self.name = name
 
     def run(self, served: Served[Any, Any], delivery: Delivery) -> dict[str, Any]:
         """Run one delivery to its end, and return the result as JSON.
@@ -116,7 +116,7 @@ class Worker:
         return found
 
     def _claim(self, task: Task[Any, Any], delivery: Delivery) -> ledger.Claim | JobView | None:
-        lease, name = self.settings.lease, self._name
+        lease, name = self.settings.lease, self.name
         with self._ledger.connect() as connection:
             claimed = ledger.claim(connection, delivery.job_id, delivery.token, lease=lease, worker=name)
             if claimed:
@@ -146,7 +146,8 @@ class Worker:
     ) -> dict[str, Any]:
         if embed and embed.get("chord"):
             raise Rejected(
-                "a chord needs a result backend that counts its parts: use redis://", code="chord_unsupported"
+                "a chord is not supported: send its parts as a group, and what follows them once they have ended",
+                code="chord_unsupported",
             )
         try:
             payload = served.task.payload.model_validate(claimed.payload)
@@ -154,16 +155,27 @@ class Worker:
             raise Rejected(_first_fault(error), code="invalid_payload") from error
         result: dict[str, Any] = served.handler(payload, job).model_dump(mode="json")
         if job.has_effects:
-            job.finish_with_effects(result)
+            self._finish_with_effects(job, result)
         else:
             self._persist(lambda: job.finish(result))
         return result
+
+    def _finish_with_effects(self, job: Job, result: dict[str, Any]) -> None:
+        try:
+            job.finish_with_effects(result)
+        except LOST:
+            # The connection may have died with the answer only.
+            if not self._persist(job.is_finished):
+                raise
 
     def _end_badly(self, job: Job, error: Exception, took: float) -> Exception:
         """Write how the job goes on, log it, and return what Celery is to know: a Skipped, or the error itself."""
         if isinstance(error, LeaseLost):
             log.warning("lease_lost", seconds=took)
             return Skipped("another worker took it over")
+        if isinstance(error, Unavailable):
+            log.error("not_finished", seconds=took, reason=error.message, then="its lease runs out")
+            return error
         if isinstance(error, Cancelled):
             self._fail(job, error.code, error.message, state="cancelled")
             log.info("cancelled", seconds=took)
@@ -187,7 +199,7 @@ class Worker:
 
     def _retry(self, job: Job, error: Retryable, took: float) -> Exception:
         after = max(error.after, backoff(job.attempt, self.settings))
-        about = {"code": error.code, "message": error.message}
+        about = _about(error.code, error.message)
 
         def put_back() -> str | None:
             with self._ledger.connect() as connection:
@@ -203,8 +215,7 @@ class Worker:
     def _fail(self, job: Job, code: str, message: str, *, state: str) -> None:
         def write() -> None:
             with self._ledger.connect() as connection:
-                about = {"code": code, "message": message}
-                if not ledger.fail(connection, job.id, job.token, about, state=state):
+                if not ledger.fail(connection, job.id, job.token, _about(code, message), state=state):
                     raise Skipped("another worker took it over")
 
         self._persist(write)
@@ -247,12 +258,17 @@ def _ended_before(job: JobView) -> dict[str, Any]:
 
 
 def _storable(payload: dict[str, Any]) -> dict[str, Any]:
-    """A foreign payload that PostgreSQL cannot store becomes empty, and then fails its validation."""
+    """A foreign payload that PostgreSQL cannot store becomes one that no task takes."""
     try:
         check_storable(payload)
-    except Unstorable:
-        return {}
+    except Unstorable as error:
+        return {error.message: None}
     return payload
+
+
+def _about(code: str, message: str) -> dict[str, Any]:
+    """The error as it is stored. A message may repeat what it was about, which PostgreSQL need not be able to store."""
+    return {"code": code, "message": message.replace("\x00", "?").encode(errors="replace").decode()}
 
 
 def _first_fault(error: ValidationError) -> str:

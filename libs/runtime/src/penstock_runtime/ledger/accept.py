@@ -126,7 +126,9 @@ def accept(connection: Connection, message: Message, *, tenant: str, **wishes: A
 
 def accept_all(connection: Connection, new: Sequence[NewJob]) -> list[Accepted | KeyReused]:
     """Insert each job, or get the one that its tenant accepted before for its task and key. In the order given."""
-    columns = [job.values() for job in new]
+    # Each waits for whoever accepts the same key: in the keys' order, as two that wait for each other would deadlock.
+    in_order = sorted(new, key=lambda job: (job.tenant, job.message.task, job.idempotency_key or ""))
+    columns = [job.values() for job in in_order]
     rows = connection.execute(_INSERT, {name: [values[name] for values in columns] for name in _TYPES})
     stamps = {row.id: row.published_at for row in rows}
     return [_created(job, stamps[job.id]) if job.id in stamps else _repeated(connection, job) for job in new]

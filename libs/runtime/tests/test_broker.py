@@ -1,0 +1,168 @@
+"""Messages on the wire: any Celery can read them, and they show their arguments to nobody on the way."""
+
+import base64
+import json
+from datetime import datetime
+
+import pytest
+import redis
+from celery import Celery
+from celery.exceptions import QueueNotFound
+from kombu import Connection
+
+from penstock_contracts.mail import REGISTRATION_CONFIRMATION, RegistrationConfirmation
+from penstock_contracts.ops_trace import PRUNE, Prune
+from penstock_contracts.queues import MAIL, OPS_TRACE, QUEUES, Priority
+from penstock_contracts.tasks import TASKS
+from penstock_runtime.broker import Publisher, make_app, transport_options
+from penstock_runtime.errors import SettingsError, Unavailable
+from penstock_runtime.redis_server import check, client
+
+SECRET = "anna@example.com"
+MAIL_TO_ANNA = REGISTRATION_CONFIRMATION.message(RegistrationConfirmation(email=SECRET))
+
+
+@pytest.fixture
+def publisher(quick):
+    made = []
+
+    def make(**named):
+        made.append(Publisher(quick(**named)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def app(settings):
+    """A Celery app as the suite makes it."""
+    made = make_app(settings=settings)
+    yield made
+    made.close()
+
+
+def test_a_messages_arguments_are_in_its_body_and_nowhere_else(ledger, publisher, broker):
+    publisher().publish([ledger.accept(MAIL_TO_ANNA).publication])
+    message = json.loads(broker.rpop("mail"))
+    assert json.loads(base64.b64decode(message.pop("body")))[:2] == [[], {"email": SECRET, "locale": "zh"}]
+    assert SECRET not in json.dumps(message)
+    assert (message["headers"]["argsrepr"], message["headers"]["kwargsrepr"]) == ("-", "-")
+
+
+def test_arguments_are_in_no_header_of_what_celerys_own_ways_send_either(app, broker):
+    app.send_task(REGISTRATION_CONFIRMATION.name, kwargs={"email": SECRET})
+    message = json.loads(broker.rpop("mail"))
+    message.pop("body")
+    assert SECRET not in json.dumps(message)
+
+
+def test_a_message_carries_the_id_the_task_and_the_stamp_of_its_row(ledger, publisher, broker):
+    job = ledger.accept(MAIL_TO_ANNA)
+    publisher().publish([job.publication])
+    headers = json.loads(broker.rpop("mail"))["headers"]
+    assert (headers["id"], headers["task"]) == (job.job_id, REGISTRATION_CONFIRMATION.name)
+    assert datetime.fromisoformat(headers["penstock"]["published_at"]) == ledger.row(job.job_id).published_at
+
+
+@pytest.mark.parametrize(("priority", "name"), [(Priority.NORMAL, "mail"), (Priority.BULK, "mail:5")])
+def test_a_messages_list_is_called_as_the_declaration_says(ledger, publisher, broker, priority, name):
+    message = REGISTRATION_CONFIRMATION.message(RegistrationConfirmation(email=SECRET), priority=priority)
+    publisher().publish([ledger.accept(message).publication])
+    assert MAIL.list_name(priority) == name
+    assert broker.keys("mail*") == [name]
+
+
+def test_messages_lie_in_the_order_in_which_they_were_published(ledger, publisher, listed):
+    jobs = [ledger.accept() for _ in range(20)]
+    publisher().publish([job.publication for job in jobs])
+    assert listed() == [job.job_id for job in jobs]
+
+
+@pytest.mark.parametrize("priority", Priority)
+def test_a_stock_kombu_consumer_reads_our_messages(ledger, publisher, settings, priority):
+    job = ledger.accept(PRUNE.message(Prune(days=3), priority=priority))
+    publisher().publish([job.publication])
+    stock = {"sep": ":", "priority_steps": [0, 5]}
+    with Connection(settings.broker_url, transport_options=stock) as connection:
+        message = connection.default_channel.basic_get("ops_trace", no_ack=True)
+    assert message.headers["id"] == job.job_id
+    assert message.decode()[1] == {"days": 3}
+
+
+def test_a_stock_celery_clients_message_lies_on_our_list(settings, listed):
+    with Celery(broker=settings.broker_url, set_as_current=False) as stock:
+        sent = stock.send_task("ops_trace.prune", kwargs={"days": 3}, queue="ops_trace")
+    assert listed() == [sent.id]
+
+
+def test_every_declared_task_is_routed_to_its_queue(app, broker):
+    for task in TASKS:
+        app.send_task(task.name)
+    assert {name: broker.llen(name) for name in broker.keys()} == {
+        queue.name: sum(task.queue is queue for task in TASKS) for queue in QUEUES
+    }
+
+
+def test_a_queue_that_is_not_declared_is_not_sent_to(app):
+    with pytest.raises(QueueNotFound):
+        app.send_task("ops_trace.prune", queue="ops-trace")
+
+
+def test_a_task_that_is_not_declared_is_not_sent_to_a_queue_of_anothers(app, broker):
+    with pytest.raises(ValueError, match=r"mail\.unknown"):
+        app.send_task("mail.unknown")
+    assert broker.keys() == []
+
+
+def test_in_flight_messages_of_a_queue_lie_under_its_own_key(ledger, publisher, settings, broker):
+    publisher().publish([ledger.accept().publication])
+    options = transport_options(settings, OPS_TRACE.unacked_key, OPS_TRACE.time_limit)
+    assert options["visibility_timeout"] > OPS_TRACE.time_limit
+    with Connection(settings.broker_url, transport_options=options) as connection:
+        connection.default_channel.basic_get("ops_trace", no_ack=False)
+        assert broker.hlen("unacked:ops_trace") == 1
+
+
+def test_a_redis_that_refuses_or_hangs_is_told_apart_from_success(ledger, publisher, silent_port):
+    job = ledger.accept()
+    for port, reason in ((silent_port, "OperationalError"), (1, "OperationalError")):
+        with pytest.raises(Unavailable, match=reason):
+            publisher(broker_url=f"redis://127.0.0.1:{port}/0", redis_timeout=0.1).publish([job.publication])
+
+
+def test_a_publisher_goes_on_when_redis_is_back(ledger, publisher, own_redis):
+    one = publisher(broker_url=own_redis.url)
+    jobs = [ledger.accept() for _ in range(3)]
+    one.publish([jobs[0].publication])
+    own_redis.kill()
+    with pytest.raises(Unavailable):
+        one.publish([jobs[1].publication])
+    own_redis.start()
+    one.publish([jobs[2].publication])
+    with redis.Redis.from_url(own_redis.url) as connection:
+        assert json.loads(connection.lindex("ops_trace", 0))["headers"]["id"] == jobs[2].job_id
+
+
+def test_many_threads_share_few_connections(ledger, publisher, listed, at_once):
+    one = publisher(database_connections=2)
+    jobs = [ledger.accept() for _ in range(12)]
+    at_once(12, lambda number: one.publish([jobs[number].publication]))
+    assert sorted(listed()) == [job.job_id for job in jobs]
+
+
+def test_a_redis_that_evicts_is_refused(own_redis, quick):
+    settings = quick(broker_url=own_redis.url.replace("//", "//:secret@"))
+    with redis.Redis.from_url(own_redis.url) as connection:
+        check(connection, settings)
+        connection.config_set("maxmemory-policy", "allkeys-lru")
+        with pytest.raises(SettingsError, match="CELERY_BROKER_URL: .* allkeys-lru.*set it to noeviction") as refused:
+            check(connection, settings)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_redis_cluster_is_refused(cluster_redis, quick):
+    settings = quick(broker_url=cluster_redis.url)
+    with client(settings) as connection, pytest.raises(SettingsError, match="is a Redis Cluster"):
+        check(connection, settings)

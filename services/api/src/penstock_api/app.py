@@ -1,0 +1,64 @@
+"""The application: settings in, a WSGI callable out."""
+
+from typing import Any, NoReturn
+
+from flask_openapi3.openapi import OpenAPI
+from pydantic import ValidationError
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from penstock_api import access, documentation, problems
+from penstock_api.problems import ProblemDocument, problem_of
+from penstock_api.rates import make_limiter
+from penstock_api.request import ApiRequest
+from penstock_api.routes import (
+    confirmation,
+    dataset_import,
+    files,
+    health,
+    jobs,
+    queues,
+    registrations,
+    reports,
+    user_actions,
+)
+from penstock_api.services import EXTENSION, Services, open_services
+from penstock_api.settings import ApiSettings
+
+
+class Api(OpenAPI):
+    """Flask with our kind of request."""
+
+    request_class = ApiRequest
+
+
+def create_app(settings: ApiSettings, services: Services | None = None) -> Api:
+    """The application. It connects to nothing before the first request."""
+    app = Api(
+        "penstock_api",
+        info=documentation.INFO,
+        security_schemes=documentation.SECURITY,
+        validation_error_model=ProblemDocument,
+        validation_error_callback=_refuse,
+        doc_ui=False,
+    )
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    app.url_map.converters["job"] = jobs.JobIdConverter
+    app.extensions[EXTENSION] = services or open_services(settings)
+    access.install(app)
+    problems.install(app)
+    for found in (dataset_import, reports, user_actions, registrations, jobs, queues, files, health):
+        app.register_api(found.routes)
+    app.register_blueprint(confirmation.routes)
+    limited = f"{registrations.routes.name}.{registrations.register_user.__name__}"
+    limit = make_limiter(app, settings).limit(settings.registration_rate)
+    view: Any = app.view_functions[limited]
+    app.view_functions[limited] = limit(view)
+    documentation.install(app, settings)
+    if settings.api_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.api_proxies, x_proto=settings.api_proxies)  # type: ignore[method-assign]  # Flask's way
+    return app
+
+
+def _refuse(error: ValidationError) -> NoReturn:
+    raise problem_of(error) from None

@@ -1,0 +1,82 @@
+"""Cursors: where the next page begins, opaque to clients. They grant nothing: each page is confined to its tenant."""
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from penstock_api.problems import Problem, invalid
+
+LONGEST = 600
+"""Characters; the longest one holds a time and a job id of 255 characters."""
+
+LARGEST = 2**63 - 1
+
+
+def write_cursor(*position: Any) -> str:
+    """The cursor of a position: a number, or a time and an id."""
+    return base64.urlsafe_b64encode(json.dumps(position, default=str).encode()).decode().rstrip("=")
+
+
+def read_number(cursor: str | None) -> int | None:
+    """The number in a cursor. Raises Problem (invalid), as do all of these."""
+    return None if cursor is None else _number(_read(cursor, 1)[0])
+
+
+def read_time_and_number(cursor: str | None) -> tuple[datetime, int] | None:
+    """The time and the number in a cursor."""
+    if cursor is None:
+        return None
+    time, number = _read(cursor, 2)
+    return _time(time), _number(number)
+
+
+def read_time_and_text(cursor: str | None) -> tuple[datetime, str] | None:
+    """The time and the id in a cursor."""
+    if cursor is None:
+        return None
+    time, text = _read(cursor, 2)
+    if not isinstance(text, str) or not text.isprintable():
+        raise _forged()
+    return _time(time), text
+
+
+def read_time_and_uuid(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """The time and the UUID in a cursor."""
+    found = read_time_and_text(cursor)
+    try:
+        return (found[0], UUID(found[1])) if found else None
+    except ValueError:
+        raise _forged() from None
+
+
+def _read(cursor: str, length: int) -> list[Any]:
+    try:
+        position = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        raise _forged() from None
+    if not isinstance(position, list) or len(position) != length:
+        raise _forged()
+    return position
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value <= LARGEST:
+        raise _forged()
+    return value
+
+
+def _time(value: Any) -> datetime:
+    try:
+        time = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _forged() from None
+    if time.tzinfo is None:
+        raise _forged()
+    return time
+
+
+def _forged() -> Problem:
+    return invalid("query.cursor", "is none that a page has given")

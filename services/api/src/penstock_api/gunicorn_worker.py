@@ -1,0 +1,35 @@
+"""gunicorn's gevent worker, with problem documents where it would answer with HTML that quotes the request."""
+
+from typing import Any
+from uuid import uuid4
+
+from gunicorn.http import errors
+from gunicorn.workers.ggevent import GeventWorker
+
+_CODES = {errors.LimitRequestLine: "uri_too_long", errors.LimitRequestHeaders: "headers_too_large"}
+"""The code of what gunicorn refuses before there is a request; the others are `bad_request`."""
+
+
+class Worker(GeventWorker):
+    """Answers what is no HTTP request, or a too large one."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Called by gunicorn with what its parser raised, and with what the application let through."""
+        if not isinstance(exc, errors.ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        # Not above: this module is read before gevent has patched what the application imports.
+        from penstock_api.problems import Problem, document
+
+        problem = Problem(_CODES.get(type(exc), "bad_request"), "this is no HTTP request that the API understands")
+        request_id = uuid4().hex
+        self.log.warning("Refused %s: %s, request_id %s", problem.code, type(exc).__name__, request_id)
+        body = document(problem, request_id).encode()
+        head = (
+            f"HTTP/1.1 {problem.status} {problem.title}\r\nConnection: close\r\nX-Request-Id: {request_id}\r\n"
+            f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        try:
+            client.sendall(head.encode() + body)
+        except OSError:
+            self.log.debug("The client was gone before it was answered")

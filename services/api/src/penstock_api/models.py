@@ -1,0 +1,70 @@
+"""What several routes take and answer."""
+
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from flask import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from penstock_api.cursors import LONGEST
+from penstock_api.problems import invalid
+from penstock_api.services import services
+
+LONGEST_KEY = 255
+"""Characters of an Idempotency-Key."""
+
+State = Literal["accepted", "queued", "running", "succeeded", "failed", "cancelled", "dead"]
+"""The states of a job."""
+
+
+class Parameters(BaseModel):
+    """Headers or a query, read by flask-openapi3, which looks at their schema in each request: it is made once here."""
+
+    @classmethod
+    @cache
+    def model_json_schema(cls, *how: Any, **more: Any) -> dict[str, Any]:  # type: ignore[override]  # as it is, but kept
+        """As pydantic's. Not to be changed."""
+        return super().model_json_schema(*how, **more)
+
+
+class PostHeaders(Parameters):
+    """Headers of every POST."""
+
+    idempotency_key: Annotated[
+        str | None,
+        Field(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=LONGEST_KEY,
+            pattern=r"^[\x20-\x7e]+$",
+            description="A repeat with the same key and body gets the first job; another body with it gets 409.",
+        ),
+    ] = None
+
+
+class NoQuery(Parameters):
+    """No parameters. One that is not known is an error, since it would not do what its sender thinks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PageQuery(NoQuery):
+    """Which page of a list."""
+
+    limit: Annotated[int | None, Field(ge=1, description="items on the page")] = None
+    cursor: Annotated[
+        str | None,
+        Field(max_length=LONGEST, pattern="^[A-Za-z0-9_-]+$", description="`next_cursor` of the page before"),
+    ] = None
+
+    def size(self) -> int:
+        """Items on the page. Raises Problem (invalid) above the bound."""
+        settings = services().settings
+        if self.limit is not None and self.limit > settings.api_page_most:
+            raise invalid("query.limit", f"must be at most {settings.api_page_most}")
+        return self.limit or settings.api_page
+
+
+def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """The model as JSON."""
+    return Response(model.model_dump_json(), status, headers, mimetype="application/json")

@@ -1,0 +1,56 @@
+"""Whether this process is up, and whether it can do its work."""
+
+from typing import Literal
+
+from flask import Response
+from pydantic import BaseModel
+
+from penstock_api.blocking import within
+from penstock_api.documentation import problems
+from penstock_api.models import NoQuery, answer
+from penstock_api.routes.blueprints import anonymous
+from penstock_api.services import Services, services
+from penstock_runtime.backlog import read_backlog
+from penstock_runtime.errors import Unavailable
+from penstock_runtime.migrate import is_enough
+
+routes = anonymous("health", "For probes")
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["up"] = "up"
+
+
+class Readiness(BaseModel):
+    """Jobs can be accepted. Without Redis too: they are published when it is back."""
+
+    status: Literal["ready"] = "ready"
+    postgresql: Literal["up"] = "up"
+    redis: Literal["up", "down"]
+
+
+@routes.get("/healthz", responses={200: Health} | problems())
+def healthz(query: NoQuery) -> Response:
+    """Whether the process is up"""
+    return answer(Health())
+
+
+@routes.get("/readyz", responses={200: Readiness} | problems("unavailable"))
+def readyz(query: NoQuery) -> Response:
+    """Whether jobs can be accepted"""
+    found = services()
+    with found.transaction() as connection:
+        if not is_enough(connection):
+            raise Unavailable("PostgreSQL has not been migrated yet")
+    return answer(Readiness(redis="up" if _redis_is_up(found) else "down"))
+
+
+def _redis_is_up(found: Services) -> bool:
+    try:
+        with within(found.settings.api_probe_seconds, lambda: Unavailable("Redis does not answer")):
+            read_backlog(found.settings)
+    except Unavailable:
+        return False
+    return True

@@ -1,0 +1,67 @@
+"""A payload becomes a job, and the answer that says so."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from flask import Response, g
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection
+
+from penstock_api.auth import tenant
+from penstock_api.models import PostHeaders, State, answer
+from penstock_api.services import services
+from penstock_contracts.task import Contract, Task
+from penstock_runtime.ledger import read_job
+
+P = TypeVar("P", bound=Contract)
+
+_LOCATION = {"Location": {"description": "the job's address", "required": True, "schema": {"type": "string"}}}
+
+
+class Links(BaseModel):
+    """Where to go on."""
+
+    job: str
+
+
+class Started(BaseModel):
+    """The job of this request: a new one, or the one that an earlier request with the same Idempotency-Key got."""
+
+    model_config = ConfigDict(openapi_extra={"headers": _LOCATION})  # type: ignore[typeddict-unknown-key]  # flask-openapi3's
+
+    job_id: str
+    state: State
+    links: Links
+
+
+class StartedImport(Started):
+    """As for every job, and the id of the stored file."""
+
+    file_id: UUID
+
+
+def start(
+    task: Task[P, Any], payload: P, headers: PostHeaders, before: Callable[[Connection], None] | None = None
+) -> Started:
+    """Accept a job for this request's tenant. `before` writes in the same transaction first.
+
+    Raises KeyReused, Unavailable.
+    """
+    key = headers.idempotency_key
+    submitted = services().submit(
+        task.message(payload), tenant=tenant(), key=key, request_id=g.request_id, before=before
+    )
+    state: Any = "accepted" if submitted.created else _state(submitted.job_id)
+    return Started(job_id=submitted.job_id, state=state, links=Links(job=f"/v1/jobs/{submitted.job_id}"))
+
+
+def accepted(started: Started) -> Response:
+    """202 with the job's address."""
+    return answer(started, 202, {"Location": started.links.job})
+
+
+def _state(job_id: str) -> str:
+    with services().transaction() as connection:
+        job = read_job(connection, job_id, tenant=tenant())
+    return job.state if job else "accepted"

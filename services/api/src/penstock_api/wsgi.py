@@ -1,0 +1,28 @@
+"""Where gunicorn's worker processes begin."""
+
+import gevent
+from gevent import monkey
+from sqlalchemy import text
+
+from penstock_api.app import Api, create_app
+from penstock_api.services import open_services
+from penstock_api.settings import ApiSettings
+from penstock_runtime.database import wait_until
+from penstock_runtime.settings import load_or_exit
+
+
+def start() -> Api:
+    """The application of one worker process, with its settings from the environment."""
+    if not monkey.is_module_patched("socket"):
+        # psycopg chooses how it waits when it is imported: unpatched, one slow query would hold up all requests.
+        raise SystemExit("penstock: start the API with gunicorn -c python:penstock_api.gunicorn_conf")
+    settings = load_or_exit(ApiSettings)
+    services = open_services(settings)
+
+    def ask() -> None:
+        with services.database.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    # It only says what is waited for. Requests are answered meanwhile, with 503, and /readyz tells the balancer.
+    gevent.spawn(wait_until, ask, "PostgreSQL")
+    return create_app(settings, services)
