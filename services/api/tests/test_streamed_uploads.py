@@ -80,3 +80,10 @@ def test_an_upload_that_grows_too_large_is_refused_in_its_middle(http: httpx.Cli
 
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert objects(server.storage) == before
+
+
+def test_a_file_of_short_lines_may_be_large(http: httpx.Client) -> None:
+    content = b"number,name\n" + b"".join(b"%d,row\n" % number for number in range(100_000))
+    answer = http.post("/v1/datasets", files={"file": ("rows.csv", content)})
+
+    assert answer.status_code == 202, answer.text

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from dataclasses import dataclass
+from typing import IO, Any, cast
 from uuid import uuid4
 
 from flask import Request
@@ -20,9 +21,33 @@ from penstock_api.uploads import Upload
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
+@dataclass(frozen=True)
+class _Pieces:
+    """A stream that gives at most so many bytes at a time."""
+
+    stream: IO[bytes]
+    most: int
+
+    def read(self, size: int) -> bytes:
+        return self.stream.read(min(size, self.most))
+
+
+class _Parser(FormDataParser):
+    """werkzeug counts all that it reads at once, of a file too, against the bound of a part that is none.
+
+    It reads 64 KiB and may still hold the end of the last line: so a file of short lines would be too large.
+    """
+
+    def parse(self, stream: IO[bytes], mimetype: str, *rest: Any, **named: Any) -> Any:
+        if mimetype == "multipart/form-data" and self.max_form_memory_size is not None:
+            stream = cast(IO[bytes], _Pieces(stream, self.max_form_memory_size // 2))
+        return super().parse(stream, mimetype, *rest, **named)
+
+
 class ApiRequest(Request):
     """Flask's request, for JSON objects and for one uploaded file."""
 
+    form_data_parser_class = _Parser
     upload: Upload | None = None
 
     def get_json(self, *_: Any, **__: Any) -> str:

@@ -82,6 +82,7 @@ class Job(BaseModel):
     error: JobError | None
     request_id: str | None
     not_before: datetime | None
+    deadline: datetime | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -1,0 +1,1 @@
+"""Real work for every queue, to see what happens to it."""

@@ -1,0 +1,143 @@
+"""The command line. Each command is a few lines; what it does is in a module of its own."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from penstock_cli.local.interrupts import counted
+from penstock_cli.local.supervisor import Interrupted
+from penstock_runtime.errors import PenstockError
+
+# What a command needs is imported within it: all of it takes a second, and --help should not.
+
+UNSEEN_WIDTH = 150
+"""Columns of what is written to a file or a pipe."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Run Penstock and look at it. Begin with `penstock demo`, then `penstock up`.",
+)
+keys = typer.Typer(no_args_is_help=True, help="Keys for the API.")
+app.add_typer(keys, name="keys")
+
+DEFAULT_STATE = Path(".penstock")
+NEXT = "or the next free one"
+
+StateFolder = Annotated[
+    Path, typer.Option("--state", help="The folder that keeps everything: data, files, mails, logs, keys.")
+]
+ApiPort = Annotated[int | None, typer.Option(help="The API.", min=1, max=65535, show_default="8000")]
+MailPagePort = Annotated[
+    int | None, typer.Option(help="The page that shows the mails.", min=1, max=65535, show_default="8025")
+]
+SmtpPort = Annotated[int | None, typer.Option(help="The mail server.", min=1, max=65535, show_default=f"10025 {NEXT}")]
+RedisPort = Annotated[int | None, typer.Option(help="Redis.", min=1, max=65535, show_default=f"16379 {NEXT}")]
+PostgresPort = Annotated[int | None, typer.Option(help="PostgreSQL.", min=1, max=65535, show_default=f"15432 {NEXT}")]
+
+
+@app.command()
+def up(
+    state: StateFolder = DEFAULT_STATE,
+    api_port: ApiPort = None,
+    mail_page_port: MailPagePort = None,
+    smtp_port: SmtpPort = None,
+    redis_port: RedisPort = None,
+    postgres_port: PostgresPort = None,
+) -> None:
+    """Run the whole suite on this machine until ctrl-C.
+
+    Redis, PostgreSQL and a mail server that shows what it gets are started too. To use your own, set
+    CELERY_BROKER_URL, PENSTOCK_DATABASE_URL or PENSTOCK_SMTP_HOST. What the state folder keeps is there again
+    at the next start.
+    """
+    from penstock_cli.local.suite import GivenPorts
+    from penstock_cli.local.up import up as run
+    from penstock_cli.settings import CliSettings
+    from penstock_runtime.settings import load
+
+    given = GivenPorts(api_port, mail_page_port, smtp_port, redis_port, postgres_port)
+    with counted() as interrupts:
+        run(_console(), state, load(CliSettings), given, interrupts)
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Stay up afterwards, until ctrl-C.")] = False,
+    state: StateFolder = DEFAULT_STATE,
+    api_port: ApiPort = None,
+    mail_page_port: MailPagePort = None,
+    smtp_port: SmtpPort = None,
+    redis_port: RedisPort = None,
+    postgres_port: PostgresPort = None,
+) -> None:
+    """Run the suite, send real work to every queue, and show what became of it.
+
+    Files are imported, reports made of them, mails sent, user actions kept: all of it over HTTP, as a client would.
+    A port in use gives way to the next free one.
+    """
+    from penstock_cli.demo.run import demo as run
+    from penstock_cli.local.suite import GivenPorts
+    from penstock_cli.settings import CliSettings
+    from penstock_runtime.settings import load
+
+    given = GivenPorts(api_port, mail_page_port, smtp_port, redis_port, postgres_port)
+    with counted() as interrupts:
+        run(_console(), state, load(CliSettings), given, interrupts, keep=keep)
+
+
+@app.command()
+def migrate(state: StateFolder = DEFAULT_STATE) -> None:
+    """Bring the database's tables up to date.
+
+    The database is the one that PENSTOCK_DATABASE_URL names, else that of the suite running on the state folder.
+    Several at once are harmless.
+    """
+    from penstock_cli import ledger
+
+    typer.echo(f"the database is at revision {ledger.upgrade(ledger.find(state))}")
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Option(help="What the key is for, for people to know it by.")],
+    tenant: Annotated[str, typer.Option(help="Who owns what is done with the key.")] = "default",
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Make an API key and print it, once: only its hash is kept.
+
+    The database is the one that PENSTOCK_DATABASE_URL names, else that of the suite running on the state folder.
+    """
+    from penstock_cli import ledger
+
+    typer.echo(ledger.create_key(ledger.find(state), tenant, name))
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"penstock {version('penstock-cli')}")
+        raise typer.Exit
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else UNSEEN_WIDTH)
+
+
+def main() -> None:
+    """Run the command line. What goes wrong on purpose is one message on standard error, and status 1."""
+    try:
+        app()
+    except Interrupted:
+        raise SystemExit(130) from None
+    except PenstockError as error:
+        Console(stderr=True).print(f"penstock: {error.message}", markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,93 @@
+"""The command line as people meet it: real processes, their output and their status."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import Result
+from sqlalchemy import Engine
+from typer.testing import CliRunner
+
+from penstock_cli.local.state import Instance, locked, write_secret
+from penstock_cli.main import app
+from penstock_runtime.keys import find_key
+from penstock_runtime.migrate import newest
+
+PENSTOCK = [sys.executable, "-c", "from penstock_cli.main import main; main()"]
+
+
+def penstock(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with no settings but these."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PENSTOCK_", "CELERY_"))}
+    return subprocess.run(
+        [*PENSTOCK, *arguments], env=clean | environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_help_names_every_command() -> None:
+    shown = penstock("--help")
+    assert shown.returncode == 0
+    for command in ("up", "demo", "keys", "migrate"):
+        assert f" {command} " in shown.stdout
+
+
+def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = penstock("up", "--state", str(tmp_path), "--api-port", str(port))
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert refused.stderr.startswith(f"penstock: port {port} for the API is in use by ")
+    assert refused.stderr.endswith("choose another with --api-port\n")
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
+    refused = penstock("up", "--state", str(tmp_path), PENSTOCK_LOCAL_RESTARTS="many")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("penstock: PENSTOCK_LOCAL_RESTARTS: ")
+    assert refused.stderr.count("\n") == 1
+
+
+def run(*arguments: str, **environment: str | None) -> Result:
+    """Run the command within this process, with no database named but in `environment`."""
+    unset: dict[str, str | None] = {"PENSTOCK_DATABASE_URL": None, "CELERY_RESULT_BACKEND": None}
+    return CliRunner().invoke(app, arguments, env=unset | environment)
+
+
+def test_a_key_that_is_made_is_shown_once_and_works(database_url: str, database: Engine, tmp_path: Path) -> None:
+    arguments = ["keys", "create", "--name", "ci", "--tenant", "acme", "--state", str(tmp_path)]
+    shown = run(*arguments, PENSTOCK_DATABASE_URL=database_url)
+    with database.connect() as connection:
+        key = find_key(connection, shown.output.strip())
+    assert key is not None
+    assert (key.tenant, key.name) == ("acme", "ci")
+
+
+def test_a_migration_tells_the_revision(database_url: str, tmp_path: Path) -> None:
+    shown = run("migrate", "--state", str(tmp_path), PENSTOCK_DATABASE_URL=database_url)
+    assert shown.output == f"the database is at revision {newest()}\n"
+
+
+def test_without_a_database_it_is_told_how_to_name_one(tmp_path: Path) -> None:
+    refused = run("keys", "create", "--name", "ci", "--state", str(tmp_path))
+    assert str(refused.exception).startswith("PENSTOCK_DATABASE_URL: is not set")
+
+
+def test_a_running_suite_names_the_database(database_url: str, tmp_path: Path) -> None:
+    with locked(tmp_path) as state:
+        here = Instance(database_url=database_url, api_url="http://127.0.0.1:1")
+        write_secret(state.instance_file, here.model_dump_json())
+        shown = run("keys", "create", "--name", "ci", "--state", str(tmp_path))
+    assert shown.output.startswith("pk_")
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+    url = "postgresql://me:secret@127.0.0.1:1/db"
+    refused = run("migrate", "--state", str(tmp_path), PENSTOCK_DATABASE_URL=url)
+    assert "postgresql://me:**@127.0.0.1:1/db" in str(refused.exception)
+    assert "secret" not in str(refused.exception)
