@@ -10,6 +10,7 @@ class Gate:
 
     def __init__(self, upstream: int) -> None:
         self._upstream = upstream
+        self.pieces = 0  # passed on so far, in both directions: a statement and its answer are two
         self._flowing = threading.Event()
         self._connections: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -86,6 +87,7 @@ class Gate:
             while piece := source.recv(65_536):
                 self._flowing.wait()
                 target.sendall(piece)
+                self.pieces += 1
         for one in (source, target):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

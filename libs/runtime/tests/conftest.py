@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import psutil
 import psycopg
 import pytest
 import redis
-from sqlalchemy import Connection, Engine, Row, delete, func, select, update
+from sqlalchemy import Engine, Row, delete, func, select, update
 
 from penstock_cli.embedded import Server, postgres_in, redis_in
 from penstock_cli.local.ports import free_port
@@ -70,12 +70,11 @@ def at_once() -> Callable[[int, Callable[[int], Any]], list[Any]]:
 
 
 @pytest.fixture(scope="session")
-def _only_database(_template: str) -> Iterator[str]:
+def _only_database(_template: str) -> str:
     server, _, template = _template.rpartition("/")
     with psycopg.connect(f"{server}/template1", autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE runtime TEMPLATE "{template}"')
-        yield f"{server}/runtime"
-        admin.execute("DROP DATABASE runtime WITH (FORCE)")
+    return f"{server}/runtime"
 
 
 @pytest.fixture
@@ -138,20 +137,32 @@ class Ledger:
         here = f"{query} AND datname = current_database()"
         return int(self.do(lambda connection: connection.exec_driver_sql(here).scalar_one()))
 
+    def execute(self, *statements: str) -> None:
+        self.do(lambda connection: [connection.exec_driver_sql(statement) for statement in statements])
+
     @contextlib.contextmanager
     def read_only(self) -> Iterator[None]:
         """The database takes no writes, as a standby does and a server that was demoted to one."""
-        self.do(_set_read_only, "on")
+        self.execute(*_SET_READ_ONLY.format("on").split(";"))
         yield
-        self.do(_set_read_only, "off")
+        self.execute(*_SET_READ_ONLY.format("off").split(";"))
+
+    @contextlib.contextmanager
+    def failing(self, event: str, condition: str) -> Iterator[None]:
+        """Transactions with `INSERT` or `UPDATE` of a job end at their COMMIT with this error of PostgreSQL's."""
+        self.execute(*_FAIL.format(event, condition).split("--"))
+        yield
+        self.execute("DROP FUNCTION fail CASCADE")
 
 
-def _set_read_only(connection: Connection, value: str) -> None:
-    connection.exec_driver_sql("SET TRANSACTION READ WRITE")
-    connection.exec_driver_sql(f"ALTER DATABASE runtime SET default_transaction_read_only = {value}")
-    # It counts for new sessions.
-    others = "datname = current_database() AND pid <> pg_backend_pid()"
-    connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+# For new sessions; so the old ones are ended.
+_SET_READ_ONLY = """SET TRANSACTION READ WRITE;
+ALTER DATABASE runtime SET default_transaction_read_only = {};
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+
+_FAIL = """CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'for a test' USING ERRCODE = '{1}'; END $$ --
+CREATE CONSTRAINT TRIGGER fails AFTER {0} ON jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()"""
 
 
 @pytest.fixture
@@ -179,31 +190,31 @@ def listed(broker: "redis.Redis") -> Callable[..., list[str]]:
     return read
 
 
-def _quick(settings: RuntimeSettings, **named: Any) -> RuntimeSettings:
-    times = {"relay_every": 0.05, "publish_timeout": 2, "redis_timeout": 0.5, "lease": 1, "renew_every": 0.2}
-    values = {"start_within": 1, "retry_first": 0, "outage_patience": 20} | times | named
-    return load(
-        RuntimeSettings,
-        PENSTOCK_DATABASE_URL=values.pop("database_url", settings.database_url),
-        CELERY_BROKER_URL=values.pop("broker_url", settings.broker_url),
-        CELERY_RESULT_BACKEND=settings.result_backend,
-        **values,
-    )
-
-
 @pytest.fixture
 def quick(settings: RuntimeSettings) -> Callable[..., RuntimeSettings]:
     """Settings with times that a test can wait for: `quick(lease=2, broker_url=…)`."""
-    return lambda **named: _quick(settings, **named)
+
+    def make(**named: Any) -> RuntimeSettings:
+        times = {"relay_every": 0.05, "publish_timeout": 2, "redis_timeout": 0.5, "lease": 1, "renew_every": 0.2}
+        values = {"start_within": 1, "retry_first": 0, "outage_patience": 20} | times | named
+        return load(
+            RuntimeSettings,
+            PENSTOCK_DATABASE_URL=values.pop("database_url", settings.database_url),
+            CELERY_BROKER_URL=values.pop("broker_url", settings.broker_url),
+            CELERY_RESULT_BACKEND=settings.result_backend,
+            **values,
+        )
+
+    return make
 
 
 @pytest.fixture
-def relay(settings: RuntimeSettings) -> Iterator[Callable[..., Relay]]:
+def relay(quick: Callable[..., RuntimeSettings]) -> Iterator[Callable[..., Relay]]:
     """Make relays with quick settings: `relay(lease=2)`."""
     made: list[Relay] = []
 
     def make(**named: Any) -> Relay:
-        made.append(Relay(_quick(settings, **named)))
+        made.append(Relay(quick(**named)))
         return made[-1]
 
     yield make
@@ -217,11 +228,7 @@ class Mortal:
 
     server: Server
     folder: Path
-    process: "subprocess.Popen[bytes] | None" = field(default=None)
-
-    @property
-    def url(self) -> str:
-        return self.server.url
+    process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
@@ -248,38 +255,39 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _alive(server: Server, folder: Path) -> Iterator[Mortal]:
-    mortal = Mortal(server, folder)
-    mortal.start()
-    yield mortal
-    if mortal.process is not None:
-        mortal.kill()
+@pytest.fixture
+def mortal(folder: Path) -> Iterator[Callable[[Server], Mortal]]:
+    """Start servers of the test's own."""
+    made: list[Mortal] = []
+
+    def start(server: Server) -> Mortal:
+        made.append(Mortal(server, folder))
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for one in made:
+        if one.process is not None:
+            one.kill()
 
 
 @pytest.fixture
-def own_redis(folder: Path) -> Iterator[Mortal]:
-    yield from _alive(redis_in(folder / "redis", free_port()), folder)
+def own_redis(mortal: Callable[[Server], Mortal], folder: Path) -> Mortal:
+    return mortal(redis_in(folder / "redis", free_port()))
 
 
 @pytest.fixture
-def cluster_redis(folder: Path) -> Iterator[Mortal]:
-    """A Redis of the test's own that is one node of a cluster."""
-    server = redis_in(folder / "redis", free_port())
-    yield from _alive(replace(server, command=[*server.command, "--cluster-enabled", "yes"]), folder)
-
-
-@pytest.fixture
-def own_postgres(folder: Path) -> Iterator[Mortal]:
+def own_postgres(mortal: Callable[[Server], Mortal], folder: Path) -> Mortal:
     """A PostgreSQL of the test's own, with the tables in it. What it has committed survives `kill`."""
-    for mortal in _alive(postgres_in(folder / "postgres", free_port()), folder):
-        upgrade(mortal.url)
-        yield mortal
+    made = mortal(postgres_in(folder / "postgres", free_port()))
+    upgrade(made.server.url)
+    return made
 
 
 @pytest.fixture
 def own_ledger(own_postgres: Mortal) -> Iterator[Ledger]:
     """The ledger in it."""
-    engine = engine_on(own_postgres.url, most=5, timeout=5)
+    engine = engine_on(own_postgres.server.url, most=5, timeout=5)
     yield Ledger(engine)
     engine.dispose()
 

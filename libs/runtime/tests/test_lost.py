@@ -131,14 +131,14 @@ def test_a_second_loss_before_the_first_is_made_good_leaves_nothing_behind(ledge
 
 
 def test_a_redis_that_restarts_with_all_it_had_gets_what_it_may_lack_once(ledger, relay, own_redis, at_once, settings):
-    relays = [relay(broker_url=own_redis.url) for _ in range(2)]
+    relays = [relay(broker_url=own_redis.server.url) for _ in range(2)]
     pass_by = partial(at_once, 2, lambda number: relays[number].one_pass())
     old = ledger.accept_many(20)
     pass_by()
     ledger.change(published_epoch=-100)
     new = ledger.accept_many(3)
     pass_by()
-    with redis.Redis.from_url(own_redis.url, decode_responses=True) as broker:
+    with redis.Redis.from_url(own_redis.server.url, decode_responses=True) as broker:
         broker.config_set("appendfsync", "always")
         broker.set("written", "down")
         own_redis.kill()

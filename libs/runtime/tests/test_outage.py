@@ -164,7 +164,7 @@ def test_postgresql_is_killed_between_a_handlers_work_and_the_finish(
 ):
     """Without effects the finish is written when it is back; with effects the job runs again, and has them once."""
     job_id = own_ledger.accept(PRUNE.message(Prune())).job_id
-    run, done, told = work(own_postgres.url), threading.Event(), "skipped"
+    run, done, told = work(own_postgres.server.url), threading.Event(), "skipped"
 
     def first(payload, job):
         result = handler(payload, job)

@@ -108,16 +108,16 @@ def test_jobs_wait_while_redis_is_away_and_are_published_when_it_is_back(ledger,
     ids = ledger.accept_many(20)
     with structlog.testing.capture_logs() as logged:
         for _ in range(2):
-            running(broker_url=own_redis.url)
+            running(broker_url=own_redis.server.url)
         eventually(lambda: len(logged) > 3)
     own_redis.start()
     eventually(lambda: ledger.count(state="queued") == 20)
-    with redis.Redis.from_url(own_redis.url, decode_responses=True) as client:
+    with redis.Redis.from_url(own_redis.server.url, decode_responses=True) as client:
         assert sorted(json.loads(raw)["headers"]["id"] for raw in client.lrange("ops_trace", 0, -1)) == ids
 
 
 def test_a_redis_that_is_away_takes_no_job_into_its_hands(ledger, relay, own_redis):
-    one = relay(broker_url=own_redis.url)
+    one = relay(broker_url=own_redis.server.url)
     own_redis.kill()
     [job_id] = ledger.accept_many(1)
     with pytest.raises(Unavailable, match="Redis"):

@@ -10,3 +10,9 @@ from penstock_contracts.task import Task
 
 TASKS: tuple[Task[Any, Any], ...] = (IMPORT_FILE, REPORT, REGISTRATION_CONFIRMATION, USER_ACTIONS, PRUNE, WEBHOOK)
 BY_NAME = {task.name: task for task in TASKS}
+
+INTERNAL: tuple[Task[Any, Any], ...] = (PRUNE, WEBHOOK)
+"""Tasks that Penstock starts itself and no client may: they act beyond the rows of one tenant, or in its name."""
+
+STARTABLE = tuple(task for task in TASKS if task not in INTERNAL)
+"""Tasks that a client may start by name."""

@@ -3,6 +3,7 @@
 Registered for `postgresql://`, so a Celery client with this package installed reads results by setting its backend.
 """
 
+import json
 from typing import Any
 
 from celery.backends.base import BaseBackend
@@ -65,7 +66,8 @@ class LedgerBackend(BaseBackend):
                     .where(jobs.c.id == task_id, waiting)
                     .values(state="cancelled", error=error, finished_at=NOW)
                 )
-            values = _plain_row(request, result, state)
+            # Through Celery's own JSON, which knows times and decimals too.
+            values = _plain_row(request, json.loads(self.encode(result)), state)
             connection.execute(
                 insert(jobs)
                 .values(id=task_id, **values)
@@ -74,13 +76,16 @@ class LedgerBackend(BaseBackend):
             )
 
     def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
-        query = select(jobs.c.state, jobs.c.result, jobs.c.error, jobs.c.finished_at).where(jobs.c.id == task_id)
+        columns = (jobs.c.state, jobs.c.result, jobs.c.error, jobs.c.finished_at, jobs.c.origin)
+        query = select(*columns).where(jobs.c.id == task_id)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             return {"status": "PENDING", "result": None, "task_id": task_id}
         status = STATUS[row.state]
-        result = _exception(row.state, row.error or {}) if status in self.EXCEPTION_STATES else row.result
+        result = self.decode(json.dumps(row.result)) if row.origin == PLAIN else row.result
+        if status in self.EXCEPTION_STATES:
+            result = _exception(row.state, row.error or {})
         done = row.finished_at.isoformat() if row.finished_at else None
         return {"status": status, "result": result, "traceback": None, "date_done": done, "task_id": task_id}
 
@@ -99,7 +104,7 @@ def _plain_row(request: Any, result: Any, state: str) -> dict[str, Any]:
     states = {"SUCCESS": "succeeded", "FAILURE": "dead", "REVOKED": "cancelled"}
     ours = states.get(state, "running")
     failed = ours in ("dead", "cancelled")
-    error = {"code": result.get("exc_type"), "message": str(result.get("exc_message"))} if failed else None
+    error = {"code": result["exc_type"], "message": _text(result["exc_message"])} if failed else None
     return {
         "tenant": "default",
         "task": getattr(request, "task", None) or "unknown",
@@ -112,6 +117,11 @@ def _plain_row(request: Any, result: Any, state: str) -> dict[str, Any]:
         "error": error,
         "finished_at": NOW if state in states else None,
     }
+
+
+def _text(message: Any) -> str:
+    """What Celery keeps of an exception are its arguments."""
+    return ", ".join(str(part) for part in message) if isinstance(message, list) else str(message)
 
 
 def _exception(state: str, error: dict[str, Any]) -> Exception:

@@ -7,6 +7,7 @@ from typing import Any
 import redis
 from celery import Celery, signals
 from celery.app.amqp import AMQP
+from celery.exceptions import QueueNotFound
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import BatchPublishError, LimitExceeded, OperationalError
 from kombu.messaging import Producer
@@ -57,7 +58,7 @@ def make_app(
         broker_url=settings.broker_url,
         result_backend=settings.result_backend,
         task_queues=[Queue(q.name, Exchange(q.name, type="direct"), routing_key=q.name) for q in QUEUES],
-        task_routes={name: {"queue": task.queue.name} for name, task in tasks.BY_NAME.items()},
+        task_routes=[{name: {"queue": task.queue.name} for name, task in tasks.BY_NAME.items()}, _refuse_undeclared],
         task_create_missing_queues=False,
         task_default_queue=QUEUES[0].name,
         task_serializer="json",
@@ -82,6 +83,12 @@ def make_app(
     add_tasks(app, served, settings)
     _connect_signals(app, settings)
     return app
+
+
+def _refuse_undeclared(name: str, args: Any, kwargs: Any, options: dict[str, Any], **_: Any) -> None:
+    """The last route: else a mistyped name would go to the default queue, whose worker throws it away."""
+    if "queue" not in options:
+        raise QueueNotFound(f"the task {name} is not declared; declare it, or name a queue for it")
 
 
 def transport_options(settings: RuntimeSettings, unacked: str, time_limit: int) -> dict[str, Any]:
@@ -123,7 +130,8 @@ class Publisher:
 
     def __init__(self, settings: RuntimeSettings) -> None:
         self._app = make_app(settings=settings)
-        self._app.conf.broker_transport_options |= {"socket_timeout": settings.redis_timeout}
+        # A connection is tried once: kombu would go on trying for four seconds, with pauses.
+        self._app.conf.broker_transport_options |= {"socket_timeout": settings.redis_timeout, "max_retries": 0}
         self._connections = self._app.connection_for_write().Pool(limit=settings.database_connections)
         self._timeout = settings.redis_timeout
 

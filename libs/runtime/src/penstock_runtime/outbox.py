@@ -56,7 +56,10 @@ class Outbox:
 
     def _run(self) -> None:
         while group := self._next_group():
-            self._send(group)
+            try:
+                self._send(group)
+            except Exception:  # the edge of the thread: without it every later message would wait for the relay
+                log.exception("fault")
 
     def _next_group(self) -> list[tuple[float, Publication]]:
         """What waits now; nothing when the outbox closes."""

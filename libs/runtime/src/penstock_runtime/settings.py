@@ -1,8 +1,9 @@
 """Settings from the environment, read once at a process's edge. No other module reads it."""
 
 import os
+import re
 from typing import Any, Literal, TypeVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -89,12 +90,10 @@ def load_or_exit(settings: type[S], **values: Any) -> S:
 
 
 def without_password(url: str) -> str:
-    """The URL with `**` for its password, for people to read."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:**@{host}"))
+    """The URL, or several of them with `;` between, with `**` for each password; for people to read."""
+    # Up to the last @ before the next URL, so that one which ought to be percent-encoded does not show either.
+    url = re.sub(r"://([^:/@]*):(?:(?!://).)*@", r"://\1:**@", url)
+    return re.sub(r"([?&]password=)[^&;]*", r"\1**", url)
 
 
 class RuntimeSettings(Settings):
@@ -169,6 +168,14 @@ class RuntimeSettings(Settings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> "RuntimeSettings":
+        urls = {
+            "CELERY_BROKER_URL": self.broker,
+            "CELERY_RESULT_BACKEND": self.results,
+            "PENSTOCK_DATABASE_URL": self.ledger,
+        }
+        for name, url in urls.items():
+            if url and not _is_whole(url):
+                raise ValueError(f"{name}: is no URL; percent-encode what is special in its user name and password")
         scheme = urlsplit(self.broker_url).scheme
         if scheme not in ("redis", "rediss", "sentinel"):
             raise ValueError(f"CELERY_BROKER_URL: {scheme or 'no'} scheme; use redis://, rediss:// or sentinel://")
@@ -186,11 +193,23 @@ class RuntimeSettings(Settings):
 
 
 def is_postgresql(url: str) -> bool:
-    """Whether a URL names a PostgreSQL database, in any of the spellings in use."""
-    return urlsplit(url).scheme.partition("+")[0] in ("postgresql", "postgres", "db")
+    """Whether a URL names a PostgreSQL database, in any of the spellings in use: `db+postgresql://`, `postgres://` …"""
+    return bool({"postgresql", "postgres"} & set(url.partition("://")[0].split("+")))
 
 
 def plain_postgresql(url: str) -> str:
     """The URL as libpq and Celery's banner know it: `postgresql://`, without a driver's name."""
-    scheme, _, rest = url.partition("://")
-    return f"postgresql://{rest}" if scheme.partition("+")[0] in ("postgresql", "postgres", "db") else url
+    return f"postgresql://{url.partition('://')[2]}" if is_postgresql(url) else url
+
+
+def _is_whole(url: str) -> bool:
+    """Whether nothing special in a password has cut the URL's host off; there may be several, with `;` between."""
+    for one in re.split(r";(?=\w+://)", url):
+        try:
+            parts = urlsplit(one)
+            parts.port  # noqa: B018 - it raises where the port is no number
+        except ValueError:
+            return False
+        if "@" in one and "@" not in parts.netloc:
+            return False
+    return True

@@ -7,10 +7,11 @@ client may, `lost` what the relay brings back. Every function takes a connection
 """
 
 from penstock_runtime.ledger.accept import Accepted, KeyReused, NewJob, Unstorable, accept, accept_all
-from penstock_runtime.ledger.cancel import cancel, start_over
+from penstock_runtime.ledger.cancel import RETRYABLE, cancel, start_over
 from penstock_runtime.ledger.view import JobView, list_jobs, read_job
 
 __all__ = [
+    "RETRYABLE",
     "Accepted",
     "JobView",
     "KeyReused",

@@ -6,6 +6,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from penstock_runtime.ledger.view import COLUMNS, JobView, read_job, to_view
 from penstock_runtime.schema import NOW, jobs
 
+RETRYABLE = ("failed", "dead", "cancelled")
+"""The states that a job may start over from."""
+
 ASKED = literal({"code": "cancelled", "message": "cancelled before it was started"}, JSONB)
 
 
@@ -35,7 +38,7 @@ def start_over(connection: Connection, job_id: str, *, tenant: str) -> JobView |
     """
     row = connection.execute(
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.tenant == tenant, jobs.c.state.in_(("failed", "dead", "cancelled")))
+        .where(jobs.c.id == job_id, jobs.c.tenant == tenant, jobs.c.state.in_(RETRYABLE))
         .values(
             state="accepted",
             attempt=0,

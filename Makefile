@@ -1,0 +1,56 @@
+# `make` alone lists the verbs. Every verb that needs the environment makes it first.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml)
+EDITABLE := $(patsubst %/pyproject.toml,--editable %,$(PROJECTS))
+export PYTHON
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup check isolated test demo up lock format clean
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+setup: .venv/.installed ## make .venv: every dependency by hash, the workspace editable
+
+check: setup ## lint, format, types, layers, and each member alone
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory isolated
+
+isolated: setup ## import each member where only its own dependencies are installed
+	$(BIN)/python scripts/isolated.py
+
+test: setup ## run every test, with a real Redis and PostgreSQL
+	$(BIN)/pytest -n 4 --dist worksteal
+
+demo: setup ## start the suite and send a real job through each queue
+	$(BIN)/penstock demo
+
+up: setup ## start the suite and leave it running until ctrl-C
+	$(BIN)/penstock up
+
+lock: .venv/.python ## write requirements/ anew; UPGRADE=1 takes the newest versions
+	$(PYTHON) scripts/lock.py $(if $(UPGRADE),--upgrade)
+
+format: setup ## let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## delete .venv, .tools and caches; what `penstock up` keeps in .penstock stays
+	rm -rf .venv .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is none. Name another: make setup PYTHON=python3.13" >&2; exit 1; }
+	scripts/uv venv --quiet --allow-existing --python "$(PYTHON)" .venv
+	@touch $@
+
+.venv/.installed: .venv/.python requirements/dev.txt pyproject.toml $(PROJECTS)
+	scripts/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	scripts/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(EDITABLE)
+	@touch $@

@@ -1,0 +1,89 @@
+"""Migrations make the tables that the code has, once, and a database that is ahead is good enough."""
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from penstock_runtime import migrate
+from penstock_runtime.database import engine_on
+from penstock_runtime.schema import metadata
+
+
+@pytest.fixture
+def blank_url(postgres_server):
+    """A database without tables."""
+    server = postgres_server.url.rpartition("/")[0]
+    with psycopg.connect(f"{server}/template1", autocommit=True) as admin:
+        admin.execute("CREATE DATABASE blank TEMPLATE template0")
+        yield f"{server}/blank"
+        admin.execute("DROP DATABASE blank WITH (FORCE)")
+
+
+@pytest.fixture
+def connection(blank_url):
+    engine = engine_on(blank_url, most=2, timeout=5)
+    with engine.connect() as made:
+        yield made
+    engine.dispose()
+
+
+def test_the_migrations_make_the_tables_that_the_code_has(blank_url, connection):
+    migrate.upgrade(blank_url)
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    assert compare_metadata(context, metadata) == []
+
+
+def test_the_checks_of_a_table_are_those_that_the_code_has(blank_url, connection):
+    def checks():
+        query = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c' ORDER BY 1"
+        return connection.exec_driver_sql(query).all()
+
+    migrate.upgrade(blank_url)
+    migrated = checks()
+    connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+    connection.exec_driver_sql("CREATE SCHEMA public")
+    metadata.create_all(connection)
+    assert migrated == checks()
+
+
+def test_upgrading_twice_is_upgrading_once(blank_url, connection):
+    assert migrate.upgrade(blank_url) == migrate.upgrade(blank_url) == migrate.newest()
+    assert migrate.current(connection) == migrate.newest()
+
+
+def test_several_may_upgrade_at_once(blank_url, connection, at_once):
+    assert at_once(4, lambda _: migrate.upgrade(blank_url)) == [migrate.newest()] * 4
+    assert migrate.is_enough(connection)
+
+
+def test_a_database_is_enough_from_the_newest_revision_on(blank_url, connection):
+    assert not migrate.is_enough(connection)
+    migrate.upgrade(blank_url)
+    assert migrate.is_enough(connection)
+    connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")  # a newer version's, after a rollback
+    assert migrate.is_enough(connection)
+    connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    assert migrate.is_enough(connection) == (migrate.newest() == "0001")
+
+
+def test_a_start_waits_for_the_tables(blank_url):
+    with pytest.raises(OperationalError, match="the tables are not made yet"):
+        migrate.require(blank_url)
+    migrate.upgrade(blank_url)
+    migrate.require(blank_url)
+
+
+def test_an_upgrade_that_fails_leaves_nothing_behind(blank_url, connection):
+    connection.exec_driver_sql("CREATE TABLE user_actions (id text)")
+    connection.commit()
+    with pytest.raises(ProgrammingError, match="user_actions"):
+        migrate.upgrade(blank_url)
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    assert connection.exec_driver_sql(tables).scalars().all() == ["user_actions"]
+
+
+def test_the_relays_one_row_is_there(blank_url, connection):
+    migrate.upgrade(blank_url)
+    assert connection.exec_driver_sql("SELECT id, epoch, confirmed, run_id FROM relay").all() == [(1, 0, 0, None)]
