@@ -4,7 +4,9 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from click.testing import Result
 from sqlalchemy import Engine
@@ -66,6 +68,32 @@ def test_a_key_that_is_made_is_shown_once_and_works(database_url: str, database:
         key = find_key(connection, shown.output.strip())
     assert key is not None
     assert (key.tenant, key.name) == ("acme", "ci")
+
+
+def test_keys_are_listed_with_what_they_may_do_and_never_their_secret(database_url: str, tmp_path: Path) -> None:
+    common = ["--state", str(tmp_path)]
+    create = ["keys", "create", "--name", "ci", "--scope", "read", "--expires", "2"]
+    secret = run(*create, *common, PENSTOCK_DATABASE_URL=database_url).output.strip()
+    shown = run("keys", "list", *common, PENSTOCK_DATABASE_URL=database_url).output
+
+    assert " read " in shown
+    assert "write" not in shown
+    assert (datetime.now(UTC) + timedelta(days=2)).astimezone().strftime("%Y-%m-%d") in shown
+    assert secret.startswith("pk_")
+    assert secret not in shown
+
+
+def test_a_revoked_key_works_no_more(database_url: str, database: Engine, tmp_path: Path) -> None:
+    common = ["--state", str(tmp_path)]
+    secret = run("keys", "create", "--name", "ci", *common, PENSTOCK_DATABASE_URL=database_url).output.strip()
+    with database.connect() as connection:
+        key = find_key(connection, secret)
+        assert key is not None
+        told = run("keys", "revoke", str(key.id), *common, PENSTOCK_DATABASE_URL=database_url).output
+        assert told.startswith(f"{key.id} is revoked; ")
+        assert find_key(connection, secret) is None
+    unknown = run("keys", "revoke", str(uuid4()), *common, PENSTOCK_DATABASE_URL=database_url)
+    assert str(unknown.exception).endswith("`penstock keys list` shows all of them")
 
 
 def test_a_migration_tells_the_revision(database_url: str, tmp_path: Path) -> None:

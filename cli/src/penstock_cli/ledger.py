@@ -1,15 +1,17 @@
 """Work on the ledger's database: the one that the settings name, else that of the suite which runs here."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from penstock_cli.local.state import running
 from penstock_runtime import migrate
 from penstock_runtime.database import connect
 from penstock_runtime.errors import SettingsError, Unavailable
-from penstock_runtime.keys import create_key as create
 from penstock_runtime.settings import RuntimeSettings, load, without_password
 
 
@@ -27,12 +29,13 @@ def find(folder: Path) -> RuntimeSettings:
         return load(RuntimeSettings, PENSTOCK_DATABASE_URL=here.database_url)
 
 
-def create_key(settings: RuntimeSettings, tenant: str, name: str) -> str:
-    """Make a key for the tenant, and return its secret, which is kept nowhere. Raises Unavailable."""
+@contextmanager
+def transaction(settings: RuntimeSettings) -> Iterator[Connection]:
+    """A transaction on a connection of its own. Raises Unavailable."""
     engine = connect(settings, most=1)
     try:
         with engine.begin() as connection:
-            return create(connection, tenant, name)[1]
+            yield connection
     except OperationalError as error:
         raise _unavailable(settings) from error
     finally:

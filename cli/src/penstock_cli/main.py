@@ -4,13 +4,16 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
+from penstock_cli.client import commands
 from penstock_cli.local.interrupts import counted
 from penstock_cli.local.supervisor import Interrupted
 from penstock_runtime.errors import PenstockError
+from penstock_runtime.keys import Scope
 
 # What a command needs is imported within it: all of it takes a second, and --help should not.
 
@@ -24,8 +27,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Run Penstock and look at it. Begin with `penstock demo`, then `penstock up`.",
 )
-keys = typer.Typer(no_args_is_help=True, help="Keys for the API.")
-app.add_typer(keys, name="keys")
+key_commands = typer.Typer(no_args_is_help=True, help="Keys for the API.")
+app.add_typer(key_commands, name="keys")
+app.add_typer(commands.jobs, name="jobs")
+app.command()(commands.queues)
 
 DEFAULT_STATE = Path(".penstock")
 NEXT = "or the next free one"
@@ -104,19 +109,48 @@ def migrate(state: StateFolder = DEFAULT_STATE) -> None:
     typer.echo(f"the database is at revision {ledger.upgrade(ledger.find(state))}")
 
 
-@keys.command()
+@key_commands.command()
 def create(
     name: Annotated[str, typer.Option(help="What the key is for, for people to know it by.")],
     tenant: Annotated[str, typer.Option(help="Who owns what is done with the key.")] = "default",
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="What it may be used for; give it again for more.", show_default="all")
+    ] = None,
+    expires: Annotated[
+        int | None, typer.Option(help="Days that it works.", min=1, max=36_500, show_default="for good")
+    ] = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
     """Make an API key and print it, once: only its hash is kept.
 
     The database is the one that PENSTOCK_DATABASE_URL names, else that of the suite running on the state folder.
     """
-    from penstock_cli import ledger
+    from penstock_cli import keys, ledger
 
-    typer.echo(ledger.create_key(ledger.find(state), tenant, name))
+    typer.echo(keys.create(ledger.find(state), tenant, name, scope or list(Scope), expires))
+
+
+@key_commands.command("list")
+def list_keys(state: StateFolder = DEFAULT_STATE) -> None:
+    """Show all keys, never their secrets."""
+    from penstock_cli import keys, ledger
+
+    _console().print(keys.table(ledger.find(state)))
+
+
+@key_commands.command()
+def revoke(
+    key_id: Annotated[UUID, typer.Argument(help="As `penstock keys list` shows it.")],
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Make a key useless, for good.
+
+    The API refuses it after PENSTOCK_API_KEY_CACHE_SECONDS (5) at the latest.
+    """
+    from penstock_cli import keys, ledger
+
+    keys.revoke(ledger.find(state), key_id)
+    typer.echo(f"{key_id} is revoked; the API refuses it within PENSTOCK_API_KEY_CACHE_SECONDS, 5 where it is not set")
 
 
 @app.callback(invoke_without_command=True)

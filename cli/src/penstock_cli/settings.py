@@ -33,3 +33,10 @@ class CliSettings(Settings):
         """The PostgreSQL that was named, as `RuntimeSettings.database_url` would have it; None: run one."""
         named = self.ledger or (self.results if self.results and is_postgresql(self.results) else None)
         return plain_postgresql(named) if named else None
+
+
+class ClientSettings(Settings):
+    """Which API the commands ask, and with which key. Empty: that of the suite running on the state folder."""
+
+    api_url: str = Field("", description="such as https://penstock.example.com")
+    api_key: SecretStr = Field(SecretStr(""), description="made by `penstock keys create`")

@@ -195,8 +195,8 @@ def quick(settings: RuntimeSettings) -> Callable[..., RuntimeSettings]:
     """Settings with times that a test can wait for: `quick(lease=2, broker_url=…)`."""
 
     def make(**named: Any) -> RuntimeSettings:
-        times = {"relay_every": 0.05, "publish_timeout": 2, "redis_timeout": 0.5, "lease": 1, "renew_every": 0.2}
-        values = {"start_within": 1, "retry_first": 0, "outage_patience": 20} | times | named
+        times = {"relay_every": 0.05, "publish_timeout": 2, "redis_timeout": 0.5, "lease": 2, "renew_every": 0.2}
+        values = {"start_within": 10, "retry_first": 0, "outage_patience": 20} | times | named
         return load(
             RuntimeSettings,
             PENSTOCK_DATABASE_URL=values.pop("database_url", settings.database_url),

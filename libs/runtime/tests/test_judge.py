@@ -13,7 +13,7 @@ from penstock_runtime.schema import NOW
 
 PAST = NOW - timedelta(seconds=1)
 FUTURE = NOW + timedelta(hours=1)
-LEASE = timedelta(seconds=1)
+LEASE = timedelta(seconds=2)
 
 
 @pytest.fixture

@@ -93,11 +93,11 @@ class Running:
     storage: Path
     log: Path
 
-    def key(self, tenant: str = "default") -> dict[str, str]:
+    def key(self, tenant: str = "default", **options: Any) -> dict[str, str]:
         """The header of a new key."""
         engine = create_engine(self.database_url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
         with engine.begin() as connection:
-            _, secret = create_key(connection, tenant, "a test")
+            _, secret = create_key(connection, tenant, "a test", **options)
         return {"Authorization": f"Bearer {secret}"}
 
     def answers(self) -> bool:

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy
@@ -8,10 +8,12 @@ from processes import eventually
 
 from penstock_api.app import Api
 from penstock_api.key_cache import KeyCache
-from penstock_runtime.keys import Key
+from penstock_api.key_uses import KeyUses
+from penstock_runtime.keys import Key, Scope
 from penstock_runtime.schema import api_keys
 
 KEY_ID = UUID("01936b0e-8a55-7c1c-9d4b-3f1f0a4e9a10")
+REPORT = {"dataset_id": str(KEY_ID)}
 MakeApi = Callable[..., Api]
 MakeKey = Callable[..., dict[str, str]]
 
@@ -87,8 +89,54 @@ def test_every_other_route_needs_a_key(make_api: MakeApi) -> None:
 
 
 def test_the_cache_keeps_only_so_many_keys() -> None:
-    cache, key = KeyCache(60, 2), Key(KEY_ID, "default", "a test")
+    cache, key = KeyCache(60, 2), Key(KEY_ID, "default", "a test", frozenset(Scope))
     for secret in ("first", "second", "third"):
         cache.put(secret, key)
 
     assert [cache.get(secret) for secret in ("first", "second", "third")] == [None, key, key]
+
+
+def test_the_uses_of_only_so_many_keys_are_remembered() -> None:
+    uses, ids = KeyUses(2), [uuid4() for _ in range(3)]
+
+    assert [uses.is_due(key_id) for key_id in (ids[0], ids[0], ids[1], ids[2], ids[2])] == [
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert uses.is_due(ids[0])
+
+
+@pytest.mark.parametrize(("scope", "statuses"), [("read", (200, 403)), ("write", (403, 202))])
+def test_a_key_does_what_its_scope_allows_and_is_told_what_it_lacks(
+    make_api: MakeApi, make_key: MakeKey, scope: str, statuses: tuple[int, int]
+) -> None:
+    client, key = make_api().test_client(), make_key(scopes=[scope])
+    answers = client.get("/v1/jobs", headers=key), client.post("/v1/reports", json=REPORT, headers=key)
+
+    assert tuple(answer.status_code for answer in answers) == statuses
+    refused = next(answer for answer in answers if answer.status_code == 403).get_json()
+    lacking = "write" if scope == "read" else "read"
+    assert (refused["code"], refused["detail"].partition(";")[0]) == (
+        "forbidden",
+        f"this key lacks the scope {lacking}",
+    )
+
+
+def test_a_keys_last_use_is_written_down_after_the_answer_and_not_each_time(
+    make_api: MakeApi, make_key: MakeKey, database: sqlalchemy.Engine
+) -> None:
+    def last_use() -> datetime | None:
+        with database.begin() as connection:
+            return connection.execute(sqlalchemy.select(api_keys.c.last_used_at)).scalar_one()
+
+    client, key = make_api().test_client(), make_key()
+    with client.get("/v1/jobs", headers=key):
+        assert last_use() is None
+    first = last_use()
+    assert first is not None
+    with client.get("/v1/jobs", headers=key):
+        pass
+    assert last_use() == first

@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,6 +18,14 @@ MARK = "do-not-echo-me"
 def actions(**fields: Any) -> str:
     action = {"user_id": "u", "action": "login", "at": "2026-05-01T08:30:00Z"} | fields
     return json.dumps({"actions": [action]})
+
+
+def job(**fields: Any) -> str:
+    return json.dumps({"task": "generation.report", "payload": {"dataset_id": ID}} | fields)
+
+
+def in_bulk(*entries: str) -> str:
+    return f'{{"jobs": [{", ".join(entries)}]}}'
 
 
 BODIES: dict[str, tuple[str, str | bytes, str]] = {
@@ -75,6 +84,38 @@ BODIES: dict[str, tuple[str, str | bytes, str]] = {
     "two addresses": ("registrations", json.dumps({"email": "a@example.com, b@example.com"}), "invalid"),
     "a header in an address": ("registrations", json.dumps({"email": "a@example.com\r\nBcc: b@c.de"}), "invalid"),
     "an address too long": ("registrations", json.dumps({"email": "a" * 250 + "@example.com"}), "invalid"),
+    "a job without a task": ("jobs", b'{"payload": {}}', "invalid"),
+    "a job of an unknown task": ("jobs", job(task=MARK), "invalid"),
+    "a job of a task that is no text": ("jobs", job(task=[MARK]), "invalid"),
+    "a job that Penstock starts itself": ("jobs", job(task="ops_trace.prune", payload={"days": 1}), "invalid"),
+    "a webhook sent in another's name": ("jobs", job(task="ops_trace.webhook", payload={"job_id": MARK}), "invalid"),
+    "a job of another task's payload": ("jobs", job(payload={"email": MARK}), "invalid"),
+    "a job with an unknown wish": ("jobs", job(colour=MARK), "invalid"),
+    "an unknown priority": ("jobs", job(priority=MARK), "invalid"),
+    "a deadline before the start": (
+        "jobs",
+        job(not_before="2026-05-01T08:30:00Z", deadline="2026-05-01T08:29:59Z"),
+        "invalid",
+    ),
+    "a deadline without an offset": ("jobs", job(deadline="2026-05-01T08:30:00"), "invalid"),
+    "a deadline as a number": ("jobs", job(deadline=1777624200), "invalid"),
+    "a deadline of words": ("jobs", job(deadline=MARK), "invalid"),
+    "a start in 7,000 years": ("jobs", job(not_before="9026-05-01T08:30:00Z"), "invalid"),
+    "a webhook that is no URL": ("jobs", job(webhook=MARK), "invalid"),
+    "a webhook to this machine": ("jobs", job(webhook=f"http://127.0.0.1/{MARK}"), "invalid"),
+    "a webhook to this machine as a number": ("jobs", job(webhook="http://2130706433/"), "invalid"),
+    "a webhook to this machine, in IPv6": ("jobs", job(webhook="http://[::ffff:127.0.0.1]/"), "invalid"),
+    "a webhook to localhost": ("jobs", job(webhook="http://localhost:5432/"), "invalid"),
+    "a webhook to the metadata server": ("jobs", job(webhook="http://169.254.169.254/latest/"), "invalid"),
+    "a webhook with a login": ("jobs", job(webhook=f"https://user:{MARK}@example.com/"), "invalid"),
+    "a webhook that is a file": ("jobs", job(webhook="file:///etc/passwd"), "invalid"),
+    "a webhook too long": ("jobs", job(webhook=f"https://example.com/{MARK * 200}"), "invalid"),
+    "no jobs": ("jobs/bulk", in_bulk(), "invalid"),
+    "1,001 jobs": ("jobs/bulk", in_bulk(*[job()] * 1001), "invalid"),
+    "an unknown task among jobs": ("jobs/bulk", in_bulk(job(), job(task=MARK)), "invalid"),
+    "a key of 10 kB among jobs": ("jobs/bulk", in_bulk(job(idempotency_key=MARK * 700)), "invalid"),
+    "jobs that are no list": ("jobs/bulk", json.dumps({"jobs": MARK}), "invalid"),
+    "jobs beside something else": ("jobs/bulk", json.dumps({"jobs": [], "colour": MARK}), "invalid"),
     "a body too large": ("reports", json.dumps({"dataset_id": ID, "title": "x" * 100_000}), "too_large"),
 }
 
@@ -110,6 +151,15 @@ def test_a_bad_header(http: httpx.Client, what: str) -> None:
     is_refused(http.post("/v1/reports", content=json.dumps({"dataset_id": ID}), headers=encoded), code)
 
 
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [({"scopes": ["read"]}, "forbidden"), ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "unauthorized")],
+)
+def test_a_key_that_may_not(http: httpx.Client, server: Any, options: Any, code: str) -> None:
+    for address in ("reports", "jobs", "jobs/bulk", f"jobs/{ID}/retry", f"jobs/{ID}/cancel"):
+        is_refused(http.post(f"/v1/{address}", content=job(), headers=JSON | server.key(**options)), code)
+
+
 def test_a_gzip_bomb_is_not_opened(http: httpx.Client) -> None:
     bomb = gzip.compress(b" " * 50_000_000)
     is_refused(
@@ -132,6 +182,8 @@ ADDRESSES = {
     "rows of a dataset that is none": ("GET", f"/v1/datasets/{ID}/rows", "not_found"),
     "chunks of a dataset that is none": ("GET", f"/v1/datasets/{ID}/chunks", "not_found"),
     "a file that is none": ("GET", f"/v1/files/{ID}", "not_found"),
+    "a retry of a job that is none": ("POST", f"/v1/jobs/{ID}/retry", "not_found"),
+    "a retry of thousands of characters": ("POST", "/v1/jobs/" + "x" * 3000 + "/retry", "not_found"),
     "an unknown parameter": ("GET", "/v1/jobs?colour=red", "invalid"),
     "an unknown parameter of a POST": ("POST", "/v1/reports?dry_run=1", "invalid"),
     "a parameter twice": ("GET", "/v1/jobs?limit=1&limit=2", "invalid"),

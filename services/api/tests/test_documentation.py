@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from penstock_api.routes.registrations import RegistrationBody
 from penstock_api.routes.reports import ReportBody
+from penstock_api.routes.submissions import JobBody, JobsBody
 from penstock_api.routes.user_actions import UserActionsBody
 
 NOT_FOR_PROGRAMS = {"/registrations/confirm", "/docs", "/openapi.json"}
@@ -55,11 +56,11 @@ def test_every_operation_has_a_name_a_summary_and_its_problems(document: dict[st
 
 
 def test_every_route_that_starts_a_job_says_where_the_job_is(document: dict[str, Any]) -> None:
-    for path in ("/v1/reports", "/v1/datasets", "/v1/user-actions"):
+    for path in ("/v1/reports", "/v1/datasets", "/v1/user-actions", "/v1/jobs"):
         assert "Location" in document["paths"][path]["post"]["responses"]["202"]["headers"]
 
 
-@pytest.mark.parametrize("model", [ReportBody, UserActionsBody, RegistrationBody])
+@pytest.mark.parametrize("model", [ReportBody, UserActionsBody, RegistrationBody, JobBody, JobsBody])
 def test_the_examples_are_valid(document: dict[str, Any], model: Any) -> None:
     example = document["components"]["schemas"][model.__name__]["example"]
 

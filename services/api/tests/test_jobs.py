@@ -1,9 +1,6 @@
-from typing import Any
-
 import pytest
 import sqlalchemy
 from flask.testing import FlaskClient
-from processes import eventually
 
 from penstock_contracts import tasks
 from penstock_contracts.queues import QUEUES
@@ -140,17 +137,6 @@ def test_a_job_that_a_celery_client_named_is_shown(api: FlaskClient, database: s
         connection.execute(jobs.update().values(id="my:own-id_1"))
 
     assert api.get("/v1/jobs/my:own-id_1").get_json()["id"] == "my:own-id_1"
-
-
-def test_queues_show_what_waits(api: FlaskClient) -> None:
-    api.post("/v1/reports", json=REPORT)
-
-    def shown() -> dict[str, Any]:
-        return {item["queue"]: item for item in api.get("/v1/queues").get_json()["items"]}
-
-    eventually(lambda: shown()["generation"]["queued"]["normal"] == 1, "the job is in its queue")
-    assert shown()["generation"] == {"queue": "generation", "queued": {"normal": 1, "bulk": 0}, "in_flight": 0}
-    assert set(shown()) == {queue.name for queue in QUEUES}
 
 
 def test_a_job_is_confined_to_its_tenant_in_the_ledger(stranger: FlaskClient, database: sqlalchemy.Engine) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from penstock_runtime.errors import Rejected, Retryable
-from penstock_worker_opstrace.addresses import Place
+from penstock_worker_opstrace.addresses import Place, check_places, look_up
 from penstock_worker_opstrace.post import Call, post
 
 DeliverTo = Callable[..., int]
@@ -28,11 +28,20 @@ def test_what_is_not_public_is_refused_in_every_spelling(host: str, call: Delive
     assert receiver.requests == []
 
 
-def test_a_name_that_leads_to_this_machine_is_refused_without_saying_where_it_led(call: DeliverTo) -> None:
-    name = socket.gethostname()
-    with pytest.raises(Rejected, match=f"{name} is not a public address") as caught:
-        call(f"http://{name}/", webhook_allowed_networks="192.0.2.0/24")
-    assert socket.gethostbyname(name) not in caught.value.message
+def test_what_a_look_up_leads_to_is_refused_without_saying_where_that_is() -> None:
+    """127.1 is no address to a reader of URLs, but every resolver knows it: a name that leads to 127.0.0.1."""
+    with pytest.raises(Rejected, match=r"^127\.1 is not a public address") as caught:
+        look_up("http://127.1/", ())
+    assert "127.0.0.1" not in caught.value.message
+
+
+@pytest.mark.parametrize("private", ["10.0.0.1", "::1", "fe80::1%eth0"])
+def test_a_name_is_refused_where_one_of_its_addresses_is_not_public(private: str) -> None:
+    families = {address: socket.AF_INET6 if ":" in address else socket.AF_INET for address in ("8.8.8.8", private)}
+    places = [Place(family, (address, 443)) for address, family in families.items()]
+    check_places("hook.example", places[:1], ())
+    with pytest.raises(Rejected, match=r"hook\.example is not a public address"):
+        check_places("hook.example", places, ())
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "x" * 64 + ".example"])

@@ -40,7 +40,7 @@ def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def call(ops_settings: Callable[..., OpsTraceSettings]) -> Callable[..., int]:
+def call_port(ops_settings: Callable[..., OpsTraceSettings]) -> Callable[..., int]:
     """Call a port of this machine by a URL that no name server knows."""
 
     def post_to(url: str, port: int, **values: float) -> int:
@@ -52,28 +52,30 @@ def call(ops_settings: Callable[..., OpsTraceSettings]) -> Callable[..., int]:
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("authority", ["hook.example", "hook.example.", "hook.example:8443"])
-def test_a_certificate_counts_for_the_urls_name_and_not_for_the_place(authority: str, call, start, tls) -> None:
-    assert call(f"https://{authority}/", start(tls=tls).port) == 204
+def test_a_certificate_counts_for_the_urls_name_and_not_for_the_place(authority: str, call_port, start, tls) -> None:
+    receiver = start(tls=tls)
+    assert call_port(f"https://{authority}/", receiver.port) == 204
+    assert receiver.requests[0].headers["host"] == authority
 
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("host", ["other.example", "127.0.0.1"])
-def test_a_certificate_of_another_name_gets_nothing(host: str, call, start, tls) -> None:
+def test_a_certificate_of_another_name_gets_nothing(host: str, call_port, start, tls) -> None:
     receiver = start(tls=tls)
     with pytest.raises(Retryable, match=f"to {host}: .*mismatch") as caught:
-        call(f"https://{host}/", receiver.port)
+        call_port(f"https://{host}/", receiver.port)
     assert caught.value.code == "webhook_tls_failed"
     assert receiver.requests == []
 
 
-def test_an_unknown_certificate_gets_nothing(call, start, tls) -> None:
+def test_an_unknown_certificate_gets_nothing(call_port, start, tls) -> None:
     receiver = start(tls=tls)
     with pytest.raises(Retryable, match="self-signed") as caught:
-        call("https://hook.example/", receiver.port)
+        call_port("https://hook.example/", receiver.port)
     assert caught.value.code == "webhook_tls_failed"
     assert receiver.requests == []
 
 
-def test_a_receiver_that_speaks_no_tls_gets_nothing(call) -> None:
+def test_a_receiver_that_speaks_no_tls_gets_nothing(call_port) -> None:
     with socket.create_server(("127.0.0.1", 0)) as plain, pytest.raises(Retryable, match="in time"):
-        call("https://hook.example/", plain.getsockname()[1], webhook_timeout=0.3)
+        call_port("https://hook.example/", plain.getsockname()[1], webhook_timeout=0.3)

@@ -60,7 +60,7 @@ def read_backlog(settings: RuntimeSettings) -> list[QueueBacklog]:
 def read_tail(client: "redis.Redis", queue: Queue, priority: Priority) -> Tail:
     """What the next worker would take from one list."""
     raw = client.lindex(queue.list_name(priority), -1)
-    return Tail(empty=raw is None, stamped=_stamp(raw or ""))
+    return Tail(empty=raw is None, stamped=stamp_of(raw or ""))
 
 
 def in_flight(client: "redis.Redis", queue: Queue, *, since: float) -> set[str]:
@@ -84,7 +84,8 @@ def _ids(entries: Iterable[Any]) -> Iterator[str]:
             yield json.loads(entry)[0]["headers"]["id"]
 
 
-def _stamp(raw: Any) -> datetime | None:
+def stamp_of(raw: Any) -> datetime | None:
+    """When the ledger published this message; None for another sender's."""
     with suppress(*UNREADABLE):
         stamp = datetime.fromisoformat(json.loads(raw)["headers"][HEADER]["published_at"])
         return stamp if stamp.tzinfo else None

@@ -2,11 +2,13 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select, update
 
 from penstock_runtime.schema import NOW, api_keys
 
@@ -19,6 +21,16 @@ ENTROPY_BYTES = 32
 LENGTH = len(PREFIX) + (ENTROPY_BYTES * 8 + 5) // 6
 """Characters in a key: the prefix and the bytes in unpadded base64url."""
 
+STAMP_EVERY = 60
+"""Seconds between two times that a key's last use is written down."""
+
+
+class Scope(StrEnum):
+    """What a key may be used for."""
+
+    READ = "read"
+    WRITE = "write"
+
 
 @dataclass(frozen=True)
 class Key:
@@ -27,14 +39,37 @@ class Key:
     id: UUID
     tenant: str
     name: str
+    scopes: frozenset[Scope]
 
 
-def create_key(connection: Connection, tenant: str, name: str, expires_at: datetime | None = None) -> tuple[UUID, str]:
+@dataclass(frozen=True)
+class KeyView:
+    """What may be shown of a key, whether it can still be used or not."""
+
+    id: UUID
+    tenant: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+def create_key(
+    connection: Connection,
+    tenant: str,
+    name: str,
+    expires_at: datetime | None = None,
+    scopes: Collection[Scope] = tuple(Scope),
+) -> tuple[UUID, str]:
     """Make a key for a tenant. The id is for people to name it by; the secret is returned here and never again."""
     key_id = uuid4()
     secret = PREFIX + secrets.token_urlsafe(ENTROPY_BYTES)
     connection.execute(
-        api_keys.insert().values(id=key_id, tenant=tenant, name=name, hash=hash_key(secret), expires_at=expires_at)
+        api_keys.insert().values(
+            id=key_id, tenant=tenant, name=name, hash=hash_key(secret), expires_at=expires_at, scopes=sorted(scopes)
+        )
     )
     return key_id, secret
 
@@ -42,13 +77,39 @@ def create_key(connection: Connection, tenant: str, name: str, expires_at: datet
 def find_key(connection: Connection, secret: str) -> Key | None:
     """The key with this secret; None where it is unknown, revoked, or expired by the database's clock."""
     row = connection.execute(
-        select(api_keys.c.id, api_keys.c.tenant, api_keys.c.name).where(
+        select(api_keys.c.id, api_keys.c.tenant, api_keys.c.name, api_keys.c.scopes).where(
             api_keys.c.hash == hash_key(secret),
             api_keys.c.revoked_at.is_(None),
             or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > NOW),
         )
     ).one_or_none()
-    return Key(*row) if row else None
+    if row is None:
+        return None
+    # A scope that this version does not know grants nothing.
+    return Key(row.id, row.tenant, row.name, frozenset(scope for scope in Scope if scope in row.scopes))
+
+
+def list_keys(connection: Connection) -> list[KeyView]:
+    """All keys of all tenants, oldest first."""
+    columns = [api_keys.c[field.name] for field in fields(KeyView)]
+    rows = connection.execute(select(*columns).order_by(api_keys.c.created_at, api_keys.c.id))
+    return [KeyView(**{**row._mapping, "scopes": tuple(row.scopes)}) for row in rows]
+
+
+def revoke_key(connection: Connection, key_id: UUID) -> bool:
+    """Make a key useless, for good; the API hears of it when it next looks. False: there is no such key."""
+    first = func.coalesce(api_keys.c.revoked_at, NOW)
+    return connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(revoked_at=first)).rowcount == 1
+
+
+def stamp_use(connection: Connection, key_id: UUID) -> None:
+    """Remember that a key was used, unless it was remembered within the last `STAMP_EVERY` seconds."""
+    stale = NOW - timedelta(seconds=STAMP_EVERY)
+    connection.execute(
+        update(api_keys)
+        .where(api_keys.c.id == key_id, or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at <= stale))
+        .values(last_used_at=NOW)
+    )
 
 
 def hash_key(secret: str) -> bytes:

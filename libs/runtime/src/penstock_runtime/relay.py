@@ -172,8 +172,10 @@ class Relay:
             with redis_errors():
                 flying = in_flight(self._redis, queue, since=self._settings.start_within)
             absent = [job_id for job_id in absent if job_id not in flying]
-        with self._engine.begin() as connection:
-            back = lost.bring_back(connection, absent, confirm_after=self._settings.relay_every / 2)
+        back: list[str] = []
+        if absent:
+            with self._engine.begin() as connection:
+                back = lost.bring_back(connection, absent, confirm_after=self._settings.relay_every / 2)
         # In a transaction of its own: only within one statement are rows locked in id order.
         with self._engine.begin() as connection:
             lost.forget_found(connection, queue.name, priority, absent)

@@ -15,10 +15,12 @@ from penstock_api.routes import (
     dataset_import,
     files,
     health,
+    job_events,
     jobs,
     queues,
     registrations,
     reports,
+    submissions,
     user_actions,
 )
 from penstock_api.services import EXTENSION, Services, open_services
@@ -47,7 +49,9 @@ def create_app(settings: ApiSettings, services: Services | None = None) -> Api:
     app.extensions[EXTENSION] = services or open_services(settings)
     access.install(app)
     problems.install(app)
-    for found in (dataset_import, reports, user_actions, registrations, jobs, queues, files, health):
+    # The submissions are among the routes of jobs: flask-openapi3 keeps one address in one group only.
+    known = (dataset_import, reports, user_actions, registrations, submissions, job_events, queues, files, health)
+    for found in known:
         app.register_api(found.routes)
     app.register_blueprint(confirmation.routes)
     limited = f"{registrations.routes.name}.{registrations.register_user.__name__}"

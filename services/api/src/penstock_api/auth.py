@@ -3,17 +3,40 @@
 import re
 from typing import NoReturn
 
-from flask import g, request
+import structlog
+from flask import Response, after_this_request, g, request
 
 from penstock_api.problems import Problem
-from penstock_api.services import services
+from penstock_api.services import Services, services
 from penstock_runtime import keys
+from penstock_runtime.errors import Unavailable
+from penstock_runtime.keys import Key, Scope
 
 _SECRET = re.compile(rf"{keys.PREFIX}[A-Za-z0-9_-]{{{keys.LENGTH - len(keys.PREFIX)}}}")
 
+_READING = ("GET", "HEAD")
+"""The methods for which the scope `read` is enough; all others need `write`."""
+
+log = structlog.get_logger(__name__)
+
 
 def authenticate() -> None:
-    """Set `g.tenant`, or raise Problem (unauthorized). For `before_request` of the routes that need a key."""
+    """Set `g.tenant`, or raise Problem: unauthorized, forbidden. For `before_request` of routes that need a key."""
+    key = _key()
+    scope = scope_of(request.method)
+    if scope not in key.scopes:
+        raise Problem("forbidden", f"this key lacks the scope {scope}; use one that was made with --scope {scope}")
+    g.tenant = key.tenant
+    if services().key_uses.is_due(key.id):
+        _tell_use(services(), key)
+
+
+def scope_of(method: str) -> Scope:
+    """The scope that a request with this method needs."""
+    return Scope.READ if method in _READING else Scope.WRITE
+
+
+def _key() -> Key:
     header = request.headers.get("Authorization", "")
     if not header:
         _refuse("send your key: Authorization: Bearer pk_…", "")
@@ -29,7 +52,23 @@ def authenticate() -> None:
         if key is None:
             _refuse("this key is unknown, expired or revoked", ', error="invalid_token"')
         known.put(secret, key)
-    g.tenant = key.tenant
+    return key
+
+
+def _tell_use(found: Services, key: Key) -> None:
+    """Once the answer has been sent, so that nobody waits for it."""
+
+    def tell() -> None:
+        try:
+            with found.transaction() as connection:
+                keys.stamp_use(connection, key.id)
+        except Unavailable as error:
+            log.warning("use_of_key_not_told", key=str(key.id), reason=error.message)
+
+    @after_this_request
+    def later(response: Response) -> Response:
+        response.call_on_close(tell)
+        return response
 
 
 def tenant() -> str:

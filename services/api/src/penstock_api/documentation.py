@@ -56,7 +56,7 @@ def problems(*codes: str) -> Responses:
 
 def problems_with_key(*codes: str) -> Responses:
     """As `problems`, for a route that needs a key."""
-    return problems("unauthorized", "unavailable", *codes)
+    return problems("unauthorized", "forbidden", "unavailable", *codes)
 
 
 def problems_with_body(*codes: str) -> Responses:

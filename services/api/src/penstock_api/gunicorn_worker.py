@@ -13,6 +13,12 @@ _CODES = {errors.LimitRequestLine: "uri_too_long", errors.LimitRequestHeaders: "
 class Worker(GeventWorker):
     """Answers what is no HTTP request, or a too large one."""
 
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: requests in progress end by themselves, streams of events would not."""
+        if self.wsgi is not None:
+            self.wsgi.extensions["penstock"].listeners.close()
+        super().handle_exit(sig, frame)
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Called by gunicorn with what its parser raised, and with what the application let through."""
         if not isinstance(exc, errors.ParseException):

@@ -1,10 +1,12 @@
 """What several routes take and answer."""
 
+import re
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from penstock_api.cursors import LONGEST
 from penstock_api.problems import invalid
@@ -15,6 +17,27 @@ LONGEST_KEY = 255
 
 State = Literal["accepted", "queued", "running", "succeeded", "failed", "cancelled", "dead"]
 """The states of a job."""
+
+
+_ANY_TIME = TypeAdapter(datetime)
+
+
+def _read_time(value: Any) -> datetime:
+    # pydantic would also take a number, of seconds or of milliseconds by its size. It is asked here, because behind a
+    # validator a strict model no longer knows that the text came as JSON, and refuses it.
+    try:
+        if re.match(r"\d{4}-\d\d-\d\d[T ]", str(value), re.ASCII | re.IGNORECASE):
+            return _ANY_TIME.validate_python(value)
+    except ValidationError:
+        pass
+    raise ValueError("must be a date and a time (ISO 8601)")
+
+
+Time = Annotated[
+    AwareDatetime,
+    BeforeValidator(_read_time),
+    Field(description="ISO 8601 with its offset from UTC; in an address a + is written %2B"),
+]
 
 
 class Parameters(BaseModel):

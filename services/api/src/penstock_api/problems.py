@@ -5,8 +5,10 @@ from flask import Flask, Response, g
 from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
 from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
+from penstock_contracts.tasks import STARTABLE
 from penstock_runtime.errors import Rejected, Retryable, Unavailable
 from penstock_runtime.ledger import KeyReused, Unstorable
 
@@ -18,10 +20,12 @@ PROBLEMS = {
     "malformed_form": (400, "The body is not a valid form"),
     "link_invalid": (400, "The link is not valid"),
     "unauthorized": (401, "A valid key is needed"),
+    "forbidden": (403, "The key does not allow this"),
     "not_found": (404, "Not found"),
     "method_not_allowed": (405, "The method is not possible here"),
     "request_timeout": (408, "The request took too long to arrive"),
     "idempotency_key_reused": (409, "The Idempotency-Key was used before with another body"),
+    "not_retryable": (409, "The job is in no state from which it could start over"),
     "link_expired": (410, "The link has expired"),
     "too_large": (413, "The request is too large"),
     "uri_too_long": (414, "The address is too long"),
@@ -47,6 +51,8 @@ _DETAILS = {
     405: "see the Allow header for what is possible here",
     413: "the body is larger than it may be",
 }
+
+_STARTABLE = [task.name for task in STARTABLE]
 
 log = structlog.get_logger(__name__)
 
@@ -162,12 +168,20 @@ def _from_validation(error: ValidationError) -> Problem:
     # Models are named after the place of what they describe: ReportBody, JobsQuery, PostHeaders.
     place = next((place for place in ("body", "query", "headers") if error.title.lower().endswith(place)), "path")
     errors = [
-        FieldError(
-            # An unknown field's name is the client's text: told, but cut.
-            location=".".join([place, *(str(part)[:100] for part in item["loc"])]),
-            message=item["msg"].removeprefix("Value error, "),
-        )
-        for item in found[:MOST_ERRORS]
+        FieldError(location=".".join([place, *_where(item)]), message=_what(item)) for item in found[:MOST_ERRORS]
     ]
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     return Problem("invalid", f"{errors[0].location}: {errors[0].message}{more}", errors=errors)
+
+
+def _where(error: ErrorDetails) -> list[str]:
+    # Among a body's jobs pydantic names the task as a step of the way, which it is not. An unknown field's name is the
+    # client's text: told, but cut.
+    steps = [str(part)[:100] for part in error["loc"] if part not in _STARTABLE]
+    return [*steps, "task"] if error["type"].startswith("union_tag") else steps
+
+
+def _what(error: ErrorDetails) -> str:
+    if error["type"].startswith("union_tag"):  # pydantic would repeat the value
+        return f"must be one of {', '.join(_STARTABLE)}"
+    return error["msg"].removeprefix("Value error, ")

@@ -1,9 +1,10 @@
 """What routes work with: made once for an application, bounded in every wait."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import cast
+from functools import cached_property
+from typing import Any, cast
 
 import psycopg
 from flask import current_app
@@ -13,17 +14,24 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from penstock_api.blocking import within
 from penstock_api.key_cache import KeyCache
+from penstock_api.key_uses import KeyUses
+from penstock_api.listeners import Listeners
+from penstock_api.remembered import Remembered
 from penstock_api.settings import ApiSettings
 from penstock_contracts.task import Message
 from penstock_runtime.database import connect
 from penstock_runtime.errors import Unavailable
-from penstock_runtime.ledger import Accepted
+from penstock_runtime.ledger import Accepted, KeyReused, NewJob
+from penstock_runtime.ledger.figures import Figures, read_figures
+from penstock_runtime.ledger.watch import Moment, read_moments
 from penstock_runtime.links import signing_key
 from penstock_runtime.storage import Storage
 from penstock_runtime.submit import Submitter
 
 EXTENSION = "penstock"
 """Under which an application keeps its services."""
+
+UNKNOWN = "the outcome is unknown; repeat the request with the same Idempotency-Key"
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ class Services:
     submitter: Submitter
     storage: Storage
     keys: KeyCache
+    key_uses: KeyUses
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -50,12 +59,28 @@ class Services:
         key: str | None,
         request_id: str,
         before: Callable[[Connection], None] | None = None,
+        **wishes: Any,
     ) -> Accepted:
         """As the runtime's, within the time for an answer."""
-        with self._in_time("the outcome is unknown; repeat the request with the same Idempotency-Key"):
+        with self._in_time(UNKNOWN):
             return self.submitter.submit(
-                message, tenant=tenant, idempotency_key=key, request_id=request_id, before=before
+                message, tenant=tenant, idempotency_key=key, request_id=request_id, before=before, **wishes
             )
+
+    def submit_all(self, new: Sequence[NewJob]) -> list[Accepted | KeyReused]:
+        """As the runtime's, within the time for an answer."""
+        with self._in_time(UNKNOWN):
+            return self.submitter.submit_all(new)
+
+    @cached_property
+    def listeners(self) -> Listeners:
+        """Who follows jobs in this process."""
+        return Listeners(self.settings, self._read_moments)
+
+    @cached_property
+    def figures(self) -> Remembered[list[Figures]]:
+        """How fast the queues are."""
+        return Remembered(self._read_figures, self.settings.api_figures_seconds)
 
     def link_key(self) -> str:
         """What signs the links in mails. Raises Unavailable."""
@@ -66,6 +91,14 @@ class Services:
         """Close all connections."""
         self.submitter.close()
         self.database.dispose()
+
+    def _read_figures(self) -> list[Figures]:
+        with self.transaction() as connection:
+            return read_figures(connection)
+
+    def _read_moments(self, job_ids: Collection[str]) -> dict[str, Moment]:
+        with self.transaction() as connection:
+            return read_moments(connection, job_ids)
 
     @contextmanager
     def _postgresql(self) -> Iterator[None]:
@@ -92,6 +125,7 @@ def open_services(settings: ApiSettings) -> Services:
         Submitter(settings, database),
         Storage(settings.storage_url),
         KeyCache(settings.api_key_cache_seconds, settings.api_key_cache),
+        KeyUses(settings.api_key_cache),
     )
 
 

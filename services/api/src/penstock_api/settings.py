@@ -4,6 +4,7 @@ from limits import parse_many
 from pydantic import Field, field_validator, model_validator
 
 from penstock_runtime.settings import RuntimeSettings
+from penstock_runtime.webhooks import Networks
 
 SHORTEST_KEY = 16
 """Characters of a secret key. Whoever guesses the key can confirm any address."""
@@ -30,6 +31,7 @@ class ApiSettings(RuntimeSettings):
     api_upload_seconds: float = Field(900, gt=0, le=86_400, description="to receive an upload")
     api_form_parts: int = Field(10, ge=2, le=1000, description="parts of a multipart body")
     api_form_bytes: int = Field(65_536, ge=1024, le=1_048_576, description="one part that is no file")
+    api_ahead_days: int = Field(366, ge=1, le=3650, description="how far ahead not_before and deadline may lie")
     api_page: int = Field(50, ge=1, description="items on a page where none are asked for")
     api_page_most: int = Field(200, ge=1, le=10_000, description="items on a page at most")
     api_page_bytes: int = Field(4_194_304, ge=1024, description="rows or chunks on a page; one is always given")
@@ -38,6 +40,18 @@ class ApiSettings(RuntimeSettings):
     api_probe_seconds: float = Field(0.5, gt=0, le=10, description="for Redis to answer a readiness probe")
     api_key_cache_seconds: float = Field(5, ge=0, le=300, description="how long a revoked key may still work")
     api_key_cache: int = Field(1000, ge=1, le=1_000_000, description="keys remembered")
+
+    webhook_allowed_networks: Networks = Field((), description="that may be called though they are not public")
+
+    api_listeners: int = Field(500, ge=1, le=100_000, description="streams of events open at once, per process")
+    api_listeners_of_tenant: int = Field(200, ge=1, le=100_000, description="of which one tenant's")
+    api_listener_seconds: float = Field(900, gt=0, le=86_400, description="a stream lasts; then the client returns")
+    api_listener_stall: float = Field(10, gt=0, le=600, description="for a listener to take an event")
+    api_listener_retry: float = Field(2, ge=0, le=600, description="after which a listener should return")
+    api_heartbeat: float = Field(15, gt=0, le=600, description="between signs of life on a silent stream")
+    api_watch_every: float = Field(0.5, gt=0, le=60, description="between two looks at all jobs listened to")
+
+    api_figures_seconds: float = Field(1, ge=0, le=60, description="for which the rates of queues are kept")
 
     registration_rate: str = Field("10/minute;100/day", description="registrations from one address")
     registration_rate_timeout: float = Field(0.5, gt=0, le=5, description="for Redis to count a registration")
@@ -63,4 +77,6 @@ class ApiSettings(RuntimeSettings):
             )
         if self.api_page > self.api_page_most:
             raise ValueError("PENSTOCK_API_PAGE: must not be above PENSTOCK_API_PAGE_MOST")
+        if self.api_listeners >= self.api_connections:
+            raise ValueError("PENSTOCK_API_LISTENERS: must be below PENSTOCK_API_CONNECTIONS, which serve the rest")
         return self

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from penstock_api.auth import tenant
 from penstock_api.models import PostHeaders, State, answer
 from penstock_api.services import services
+from penstock_contracts.queues import Priority
 from penstock_contracts.task import Contract, Task
 from penstock_runtime.ledger import read_job
 
@@ -42,18 +43,29 @@ class StartedImport(Started):
 
 
 def start(
-    task: Task[P, Any], payload: P, headers: PostHeaders, before: Callable[[Connection], None] | None = None
+    task: Task[P, Any],
+    payload: P,
+    headers: PostHeaders,
+    before: Callable[[Connection], None] | None = None,
+    *,
+    priority: Priority = Priority.NORMAL,
+    **wishes: Any,
 ) -> Started:
-    """Accept a job for this request's tenant. `before` writes in the same transaction first.
+    """Accept a job for this request's tenant. `before` writes in the same transaction first; `wishes` are the other
+    fields of the ledger's NewJob.
 
     Raises KeyReused, Unavailable.
     """
     key = headers.idempotency_key
-    submitted = services().submit(
-        task.message(payload), tenant=tenant(), key=key, request_id=g.request_id, before=before
-    )
+    message = task.message(payload, priority=priority)
+    submitted = services().submit(message, tenant=tenant(), key=key, request_id=g.request_id, before=before, **wishes)
     state: Any = "accepted" if submitted.created else _state(submitted.job_id)
-    return Started(job_id=submitted.job_id, state=state, links=Links(job=f"/v1/jobs/{submitted.job_id}"))
+    return Started(job_id=submitted.job_id, state=state, links=links_of(submitted.job_id))
+
+
+def links_of(job_id: str) -> Links:
+    """Where a job is seen."""
+    return Links(job=f"/v1/jobs/{job_id}")
 
 
 def accepted(started: Started) -> Response:

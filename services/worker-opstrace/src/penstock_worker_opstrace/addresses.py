@@ -1,6 +1,7 @@
 """Where a host is, and whether it may be called there."""
 
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -35,6 +36,11 @@ def look_up(url: str, allowed: Networks) -> list[Place]:
     except (OSError, UnicodeError):  # the latter for labels that no name can have
         raise Retryable(f"no address was found for {host}", code="webhook_unreachable") from None
     places = [Place(family, address) for family, _, _, _, address in found]
+    check_places(host, places, allowed)
+    return places
+
+
+def check_places(host: str, places: Iterable[Place], allowed: Networks) -> None:
+    """Raises Rejected (webhook_refused) where any of a host's places may not be called."""
     if not all(may_be_called(ip_address(place.address[0]), allowed) for place in places):
         raise refused(host)
-    return places

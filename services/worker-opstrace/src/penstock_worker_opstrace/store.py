@@ -1,7 +1,7 @@
 """The table user_actions: kept with COPY, pruned oldest first."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -42,23 +42,11 @@ def copy_actions(connection: Connection, actions: Iterable[UserAction], *, tenan
     assert isinstance(driver, psycopg.Connection)
     try:
         with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for number, one in enumerate(actions, 1):
-                at = _in_utc(one.at, number)
-                copy.write_row((tenant, one.user_id, one.action, at, one.target, Jsonb(one.detail), job_id))
+            for one in actions:
+                copy.write_row((tenant, one.user_id, one.action, one.at, one.target, Jsonb(one.detail), job_id))
     except psycopg.DataError as error:
         reason = error.diag.message_primary or type(error).__name__
         raise Rejected(f"the actions cannot be stored: {reason}", code="unstorable") from error
-
-
-def _in_utc(at: datetime, number: int) -> datetime:
-    """A moment whose year in UTC is 0 or 10000 could be stored, but no more be read."""
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as error:
-        raise Rejected(
-            f"action {number} of the batch is at {at.isoformat()}, outside the years 1 to 9999 of UTC",
-            code="unstorable",
-        ) from error
 
 
 def days_ago(connection: Connection, days: int) -> datetime:

@@ -12,12 +12,12 @@ from penstock_api.auth import tenant
 from penstock_api.cursors import read_time_and_text, write_cursor
 from penstock_api.documentation import problems_with_key
 from penstock_api.models import NoQuery, PageQuery, PostHeaders, State, answer
-from penstock_api.problems import not_found
+from penstock_api.problems import Problem, not_found
 from penstock_api.routes.blueprints import with_key
 from penstock_api.services import services
 from penstock_contracts import queues, tasks
 from penstock_contracts.queues import Priority
-from penstock_runtime.ledger import JobView, cancel, list_jobs, read_job
+from penstock_runtime.ledger import RETRYABLE, JobView, cancel, list_jobs, read_job, start_over
 
 routes = with_key("jobs", "What became of what was accepted")
 
@@ -132,6 +132,21 @@ def cancel_job(path: JobPath, header: PostHeaders, query: NoQuery) -> Response:
     """
     with services().transaction() as connection:
         view = cancel(connection, path.job_id, tenant=tenant())
+    return answer(_job(view))
+
+
+@routes.post("/jobs/<job:job_id>/retry", responses={200: Job} | problems_with_key("not_found", "not_retryable"))
+def retry_job(path: JobPath, header: PostHeaders, query: NoQuery) -> Response:
+    """Let a job start over
+
+    A failed, dead or cancelled job is put back in line with all its attempts, under its own id; its deadline is lifted.
+    One in another state is left alone: `not_retryable`.
+    """
+    with services().transaction() as connection:
+        found = read_job(connection, path.job_id, tenant=tenant())
+        if found is not None and found.state not in RETRYABLE:
+            raise Problem("not_retryable", f"the job is {found.state}; only {', '.join(RETRYABLE)} jobs can start over")
+        view = start_over(connection, path.job_id, tenant=tenant())
     return answer(_job(view))
 
 

@@ -1,38 +1,81 @@
-"""Queues: how much waits and how much is in progress."""
+"""Queues: how much waits, how much is in progress, and how fast it goes."""
 
 from dataclasses import asdict
 
 from flask import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from penstock_api.documentation import problems_with_key
 from penstock_api.models import NoQuery, answer
 from penstock_api.routes.blueprints import with_key
 from penstock_api.services import services
 from penstock_runtime.backlog import read_backlog
+from penstock_runtime.oldest import read_oldest
 
-routes = with_key("queues", "How much waits")
+routes = with_key("queues", "How much waits, and how fast it goes")
 
 
-class Backlog(BaseModel):
+class OldestMessage(BaseModel):
+    """The message that waits longest. Not `exact`: another sender's, counted from when it was first seen."""
+
+    seconds: float
+    exact: bool
+
+
+class Seconds(BaseModel):
+    """Of the jobs that finished in a window; null where none did."""
+
+    mean: float | None
+    median: float | None
+
+
+class Rates(BaseModel):
+    """The last minutes: jobs a minute by final state; `wait` from when a job was due to its last start, `run` from
+    there to its finish."""
+
+    per_minute: dict[str, float]
+    wait: Seconds
+    run: Seconds
+
+
+class QueueStatus(BaseModel):
     """One queue, of all tenants together: messages waiting by priority, and taken by workers."""
 
     queue: str
     queued: dict[str, int]
     in_flight: int
+    oldest: OldestMessage | None = Field(description="null: nothing waits")
+    workers: int = Field(description="who have a job, or finished one in the last 5 minutes; idle ones are not seen")
+    last_minute: Rates
+    last_5_minutes: Rates
 
 
-class Backlogs(BaseModel):
+class QueueStatuses(BaseModel):
     """Every queue."""
 
-    items: list[Backlog]
+    items: list[QueueStatus]
 
 
-@routes.get("/queues", responses={200: Backlogs} | problems_with_key())
+@routes.get("/queues", responses={200: QueueStatuses} | problems_with_key())
 def show_queues(query: NoQuery) -> Response:
     """Show all queues
 
-    503 while Redis is gone; jobs are accepted all the same.
+    503 while Redis is gone; jobs are accepted all the same. Workers and rates are read from the ledger once a second at
+    most, however many ask.
     """
-    found = read_backlog(services().settings)
-    return answer(Backlogs(items=[Backlog.model_validate(asdict(queue)) for queue in found]))
+    known = services()
+    backlog, oldest = read_backlog(known.settings), read_oldest(known.settings)
+    figures = {one.queue: one for one in known.figures()}
+    items = [
+        QueueStatus.model_validate(
+            asdict(queue)
+            | {
+                "oldest": asdict(age) if (age := oldest[queue.queue]) else None,
+                "workers": figures[queue.queue].workers,
+                "last_minute": asdict(figures[queue.queue].windows[1]),
+                "last_5_minutes": asdict(figures[queue.queue].windows[5]),
+            }
+        )
+        for queue in backlog
+    ]
+    return answer(QueueStatuses(items=items))

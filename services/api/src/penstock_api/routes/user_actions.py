@@ -1,18 +1,17 @@
 """User actions: kept in batches, found by user, action and time."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Any
 
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select, tuple_
 
 from penstock_api.auth import tenant
 from penstock_api.body import JsonBody
 from penstock_api.cursors import read_time_and_number, write_cursor
 from penstock_api.documentation import problems_with_body, problems_with_key
-from penstock_api.models import NoQuery, PageQuery, PostHeaders, answer
+from penstock_api.models import NoQuery, PageQuery, PostHeaders, Time, answer
 from penstock_api.routes.blueprints import with_key
 from penstock_api.services import services
 from penstock_api.starting import Started, accepted, start
@@ -20,20 +19,6 @@ from penstock_contracts.ops_trace import USER_ACTIONS, UserActions
 from penstock_runtime.schema import user_actions
 
 routes = with_key("user-actions", "What people did")
-
-
-def _is_written_out(value: Any) -> Any:
-    # pydantic would also take a number, of seconds or of milliseconds by its size.
-    if not re.match(r"\d{4}-\d\d-\d\d[T ]", str(value), re.ASCII | re.IGNORECASE):
-        raise ValueError("must be a date and a time (ISO 8601)")
-    return value
-
-
-Time = Annotated[
-    AwareDatetime,
-    BeforeValidator(_is_written_out),
-    Field(description="ISO 8601 with its offset from UTC; in an address a + is written %2B"),
-]
 
 
 class UserActionsBody(JsonBody, UserActions):
