@@ -14,7 +14,7 @@ from processes import Running
 from penstock_contracts.dataset import IMPORT_FILE
 from penstock_contracts.generation import REPORT
 from penstock_contracts.mail import REGISTRATION_CONFIRMATION
-from penstock_contracts.ops_trace import PRUNE, USER_ACTIONS
+from penstock_contracts.ops_trace import PRUNE, USER_ACTIONS, WEBHOOK
 from penstock_contracts.queues import QUEUES
 from penstock_contracts.task import Task
 from penstock_contracts.tasks import TASKS
@@ -77,6 +77,11 @@ def test_every_served_task_is_sent_and_its_result_read(
     action = {"user_id": "u", "action": "opened", "at": "2026-01-01T00:00:00Z"}
     served[USER_ACTIONS.name] = send(client, USER_ACTIONS, actions=[action]).get(timeout=30)
     served[PRUNE.name] = send(client, PRUNE, days=1).get(timeout=30)
+
+    told = send(client, WEBHOOK, job_id=imported.id, url="http://127.0.0.1:9/")
+    with pytest.raises(Rejected, match=r"127\.0\.0\.1"):
+        told.get(timeout=30)
+    served[WEBHOOK.name] = told.state
 
     assert set(served) == {task.name for task in TASKS}
     assert job(imported.id).tenant == "default"
