@@ -35,6 +35,8 @@ def environment(settings: RuntimeSettings, tmp_path: Path) -> dict[str, str]:
         "PENSTOCK_SECRET_KEY": settings.secret_key.get_secret_value(),
         "PYTHONPATH": str(HERE),
         "PYTHONWARNINGS": "ignore",
+        # A banner is printed, a log line is not: one may else be read before the other.
+        "PYTHONUNBUFFERED": "1",
         **QUICK,
     }
 
