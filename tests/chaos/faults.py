@@ -1,0 +1,199 @@
+"""Doing a fault: the process is frozen, the ledger looked at, and only when a job is seen running is it struck."""
+
+import shutil
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import psutil
+import redis
+from chaos.load import Load
+from chaos.node import Node
+from chaos.plan import Act, Fault, Kind
+from chaos.sight import Sight, wait_for
+from chaos.suite import LEASE, SCHEDULERS, Layout, replicas, worker_name
+from chaos.supervisor import process_of
+
+from penstock_contracts.queues import MAIL
+
+SIGHT_DEADLINE = 45.0
+"""Seconds until the state to be hit in is seen, or the fault is put off."""
+
+GRACE = 30.0
+"""Seconds to end after SIGTERM; then SIGKILL, as a kubelet does."""
+
+STOP_SECONDS = (LEASE * 1.25, LEASE * 2)
+PHASE = {"dataset": 0.15, "generation": 2.0, "mail": 0.5, "ops_trace": 0.05, "api": 0.02}
+"""About how many seconds a job or request takes: it is hit at a random moment of that."""
+
+PHASE_OF_OTHERS = 0.3
+
+BAIT = 8
+"""Jobs that are released when there are none left to be caught running."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A fault that was done. `jobs`: the ids seen running; times are `time.time()`'s. `late`: it needed a SIGKILL."""
+
+    fault: Fault
+    process: str
+    jobs: frozenset[str]
+    began: float
+    ended: float
+    late: bool = False
+
+
+class Striker:
+    """Does faults, one after another, on a suite under load."""
+
+    def __init__(self, layout: Layout, sight: Sight, load: Load, node: Node, random: Random) -> None:
+        self._layout = layout
+        self._sight = sight
+        self._load = load
+        self._random = random
+        # How often it is asked depends on time, so it must not take from the other's numbers.
+        self._phase = Random(random.random())
+        self._node = node
+
+    def strike(self, fault: Fault) -> Hit | None:
+        """Wait until something of it runs, and do it. None: that was not seen within the deadline."""
+        if fault.act in (Act.WIPE, Act.COPY, Act.RESTORE):
+            return self._on_redis(fault)
+        name = self._choose(fault.kind)
+        frozen = wait_for(lambda: self._freeze_running(fault.kind, name), SIGHT_DEADLINE, every=0.005)
+        if frozen is None:
+            return None
+        tree, seen = frozen
+        began = time.time()
+        late = self._signal(fault, name, tree)
+        return Hit(fault, name, seen, began, time.time(), late)
+
+    def _choose(self, kind: Kind) -> str:
+        if kind.queue:
+            return self._random.choice(replicas(kind.queue, self._layout))
+        return self._random.choice(SCHEDULERS) if kind is Kind.SCHEDULER else kind.value.partition(" ")[0]
+
+    def _process(self, name: str) -> psutil.Process | None:
+        return self._node.supervisor if name == Kind.SUPERVISOR else process_of(self._layout.folder, name)
+
+    def _freeze_running(self, kind: Kind, name: str) -> "tuple[list[psutil.Process], frozenset[str]] | None":
+        """The process and its children, stopped, and the jobs that are then still running; None: there are none.
+
+        Whom PostgreSQL waits for or is cannot be looked at when stopped: those are seen running just before.
+        """
+        parent = self._process(name)
+        if parent is None or not _runs(parent) or not self._seen(kind, name):
+            return None
+        time.sleep(self._phase.uniform(0, PHASE.get(kind.value.partition(" ")[0], PHASE_OF_OTHERS)))
+        with suppress(psutil.Error):
+            tree = [parent, *parent.children(recursive=True)]
+            if kind.is_child and len(tree) < 2:
+                return None
+            if kind in (Kind.POSTGRES, Kind.SUPERVISOR):
+                seen = self._seen(kind, name)
+                return (tree, seen) if seen else None
+            _send(tree, signal.SIGSTOP)
+            seen = frozenset()
+            try:
+                seen = self._seen(kind, name)
+            finally:
+                if not seen:
+                    _send(tree, signal.SIGCONT)
+            return (tree, seen) if seen else None
+        return None
+
+    def _seen(self, kind: Kind, name: str) -> frozenset[str]:
+        """The jobs that run and that this process has to do with; none where the api has no request in hand."""
+        idle = kind in (Kind.API, Kind.API_CHILD) and not self._load.in_flight
+        mine = self._sight.running(worker=worker_name(name) if kind.queue else None)
+        if not self._load.unanswered and (idle or not (mine or self._sight.open(kind.queue))):
+            self._load.release_of(kind.queue or MAIL, BAIT)
+        return frozenset() if idle else mine
+
+    def _signal(self, fault: Fault, name: str, tree: "list[psutil.Process]") -> bool:
+        """Strike the parent or its child, and let the rest go on. Whether it had to be killed after all."""
+        whole = fault.kind in (Kind.POSTGRES, Kind.SUPERVISOR)
+        target = tree[1] if fault.kind.is_child else tree[0]
+        if fault.act is Act.STOP:
+            if whole:
+                _send(tree, signal.SIGSTOP)
+            else:
+                _send([one for one in tree if one != target], signal.SIGCONT)
+            time.sleep(self._random.uniform(*STOP_SECONDS))
+            _send(tree, signal.SIGCONT)
+            return False
+        in_order = signal.SIGINT if fault.kind is Kind.POSTGRES else signal.SIGTERM
+        _send([target], signal.SIGKILL if fault.act is Act.KILL else in_order)
+        _send(tree, signal.SIGCONT)
+        if wait_for(lambda: not _runs(target), GRACE):
+            return False
+        _send([target], signal.SIGKILL)
+        return True
+
+    def _on_redis(self, fault: Fault) -> Hit | None:
+        seen = wait_for(lambda: self._seen(Kind.REDIS, "redis"), SIGHT_DEADLINE)
+        if seen is None:
+            return None
+        began = time.time()
+        {Act.WIPE: self._wipe, Act.COPY: self._copy, Act.RESTORE: self._restore}[fault.act]()
+        return Hit(fault, "redis", seen, began, time.time())
+
+    def _wipe(self) -> None:
+        client = redis.Redis.from_url(self._layout.redis_url, socket_timeout=5)
+        with client:
+            wait_for(lambda: _flushed(client), SIGHT_DEADLINE)
+
+    def _copy(self) -> None:
+        """Keep Redis's files as they are now: a volume's snapshot."""
+        server = self._running_redis()
+        server.suspend()  # so that no command is half written
+        try:
+            shutil.rmtree(self._older, ignore_errors=True)
+            shutil.copytree(self._layout.redis_folder, self._older)
+        finally:
+            server.resume()
+
+    def _restore(self) -> None:
+        """Stop Redis, put the older files in the place of its own, and let it be started."""
+        hold = self._layout.folder / "hold-redis"
+        hold.touch()
+        try:
+            server = self._running_redis()
+            server.kill()
+            wait_for(lambda: not _runs(server), GRACE)
+            shutil.rmtree(self._layout.redis_folder)
+            shutil.copytree(self._older, self._layout.redis_folder)
+        finally:
+            hold.unlink()
+
+    def _running_redis(self) -> psutil.Process:
+        server = wait_for(lambda: self._process("redis"), SIGHT_DEADLINE)
+        assert server is not None, "the supervisor does not start Redis"
+        return server
+
+    @property
+    def _older(self) -> Path:
+        return self._layout.folder / "redis-older"
+
+
+def _send(processes: "list[psutil.Process]", number: signal.Signals) -> None:
+    for one in processes:
+        with suppress(psutil.Error):
+            one.send_signal(number)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _flushed(client: "redis.Redis") -> bool:
+    with suppress(redis.RedisError):
+        return bool(client.flushall())
+    return False

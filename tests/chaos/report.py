@@ -1,0 +1,114 @@
+"""What people read at the end of a run."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+from chaos.faults import Hit
+from chaos.plan import SIGNALS, Act, Fault, Kind
+from chaos.record import Findings, sentences
+from rich.console import Console
+from rich.table import Table
+
+SHOWN = 50
+"""Findings that are printed at the most."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One run. `command`: what runs its seed again. `missed`: faults whose state was not seen in time."""
+
+    command: str
+    seed: int
+    seconds: float
+    hits: Sequence[Hit]
+    missed: Sequence[Fault]
+    required: Sequence[tuple[Kind, Act]]
+    findings: Findings
+    answers: Counter[str]
+    accepted: int
+    repeated: int
+
+    @property
+    def zeros(self) -> list[str]:
+        """The required cells that were never hit."""
+        done = {(hit.fault.kind, hit.fault.act) for hit in self.hits}
+        return [f"{kind} {act}" for kind, act in self.required if (kind, act) not in done]
+
+    @property
+    def faults_in_answers(self) -> list[str]:
+        """Answers of the API that no fault excuses."""
+        return [answer for answer in self.answers if answer.startswith("unexpected")]
+
+    @property
+    def failures(self) -> list[str]:
+        """Why the run has failed; empty: it has not."""
+        found = self.findings
+        named = {"lost": found.lost, "stuck": found.stuck, "doubled": found.doubled, "failed": found.failed}
+        counted = [f"{len(sentences)} {name}" for name, sentences in named.items() if sentences]
+        return counted + [f"never hit: {cell}" for cell in self.zeros] + self.faults_in_answers
+
+
+def show(report: Report, console: Console) -> None:
+    """Print all of it. Needs 110 columns."""
+    console.print(_kills(report))
+    console.print(_jobs(report))
+    console.print(_summary(report))
+    for sentence in sentences(report.findings)[:SHOWN]:
+        console.print(sentence, markup=False, soft_wrap=True)
+    for failure in report.failures:
+        console.print(f"FAILED: {failure}", markup=False, style="red", soft_wrap=True)
+    console.print(f"the same faults again: {report.command}", markup=False, soft_wrap=True)
+
+
+def _kills(report: Report) -> Table:
+    table = Table(title="hits, each while a job (for the api also a request) was seen running")
+    for column in ("process", *SIGNALS, "jobs running", "needed SIGKILL", "put off"):
+        table.add_column(column, justify="left" if column == "process" else "right", no_wrap=True)
+    for kind in Kind:
+        mine = [hit for hit in report.hits if hit.fault.kind is kind and hit.fault.act in SIGNALS]
+        counts = [str(sum(hit.fault.act is act for hit in mine)) for act in SIGNALS]
+        running, late = sum(len(hit.jobs) for hit in mine), sum(hit.late for hit in mine)
+        missed = sum(fault.kind is kind for fault in report.missed)
+        table.add_row(kind, *counts, str(running), str(late), str(missed))
+    kills = sum(hit.fault.act in SIGNALS for hit in report.hits)
+    totals = [str(sum(hit.fault.act is act for hit in report.hits)) for act in SIGNALS]
+    table.add_section()
+    table.add_row(f"all: {kills}", *totals, "", "", str(len(report.missed)))
+    return table
+
+
+def _jobs(report: Report) -> Table:
+    table = Table(title="jobs that succeeded, seconds from accepted to ended")
+    for column in ("queue", "jobs", "median", "99 %", "longest"):
+        table.add_column(column, justify="left" if column == "queue" else "right")
+    for queue, seconds in report.findings.seconds.items():
+        if len(seconds) > 1:
+            figures = (median(seconds), quantiles(seconds, n=100, method="inclusive")[-1], max(seconds))
+            table.add_row(queue, str(len(seconds)), *(f"{figure:.1f}" for figure in figures))
+        else:
+            table.add_row(queue, str(len(seconds)), "", "", "")
+    return table
+
+
+def _summary(report: Report) -> Table:
+    found = report.findings
+    acts = Counter(hit.fault.act for hit in report.hits)
+    table = Table(title=f"seed {report.seed}, {report.seconds:.0f} s", show_header=False)
+    rows: dict[str, object] = {
+        "jobs accepted": report.accepted,
+        "lost": len(found.lost),
+        "doubled": len(found.doubled),
+        "stuck": len(found.stuck),
+        "failed or dead": len(found.failed),
+        "mails sent again (fault between 250 and commit)": len(found.again),
+        "Redis emptied": acts[Act.WIPE],
+        "Redis put back to an older state": acts[Act.RESTORE],
+        "requests repeated": report.repeated,
+        "answers that made them repeat": ", ".join(f"{count} {name[:40]}" for name, count in report.answers.items()),
+        "jobs by attempts": ", ".join(f"{jobs} took {number}" for number, jobs in sorted(found.attempts.items())),
+    }
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    return table
