@@ -134,3 +134,18 @@ def test_a_running_job_is_cancelled_by_its_worker(
         assert cancel(connection, job_id, tenant="default").state == "running"
     eventually(lambda: job(job_id).state == "cancelled", "the worker cancels it")
     assert effects(database) == 0
+
+
+def test_a_running_job_that_never_tells_its_progress_is_cancelled_and_has_no_effect(
+    probe: Start, submit: Callable[[Message], str], job: Read, tmp_path: Path, database
+) -> None:
+    worker = probe("ops_trace", Pool.GEVENT)
+    job_id = submit(PRUNE.message(Prune(days=4)))
+    eventually(lambda: starts(tmp_path) == 1, "the job starts")
+    with database.begin() as connection:
+        cancel(connection, job_id, tenant="default")
+    eventually(lambda: job(job_id).state != "running", "the renewal brings the wish to its worker")
+    assert job(job_id).state == "cancelled"
+    eventually(lambda: worker.says("lease_lost"), "its handler comes to an end")
+    assert job(job_id).state == "cancelled"
+    assert effects(database) == 0

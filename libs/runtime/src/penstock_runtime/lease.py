@@ -14,7 +14,7 @@ from billiard.einfo import ExceptionWithTraceback
 from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
 from celery.worker.state import task_ready
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from penstock_runtime.database import LOST, connect
 from penstock_runtime.ledger import run as ledger
@@ -27,6 +27,7 @@ TOKEN = "penstock_token"
 
 WORKER_LOST = {"code": "worker_lost", "message": "the process that ran it died"}
 TIME_LIMIT = {"code": "time_limit", "message": "it ran longer than its queue allows"}
+CANCELLED = {"code": "cancelled", "message": "cancelled while it ran"}
 SHUT_DOWN = {"code": "shut_down", "message": "its worker was shut down"}
 
 
@@ -83,11 +84,20 @@ class LeaseKeeper:
     def _renew(self, held: list[tuple[str, UUID]]) -> None:
         try:
             with self._autocommit.connect() as connection:
-                ledger.renew(connection, held, lease=self._settings.lease)
+                cancelling = ledger.renew(connection, held, lease=self._settings.lease)
+                for job_id, token in held:
+                    if cancelling.get(job_id):
+                        self._cancel(connection, job_id, token)
         except LOST as error:
             log.warning("leases_not_renewed", jobs=len(held), reason=type(error).__name__)
         except Exception:  # the edge of the thread: were it to end, every job of this process would run twice
             log.exception("leases_not_renewed", jobs=len(held))
+
+    def _cancel(self, connection: Connection, job_id: str, token: UUID) -> None:
+        """A handler that tells its progress stops by itself. Any other is left to its end, which does not count."""
+        if ledger.fail(connection, job_id, token, CANCELLED, state="cancelled"):
+            self.let_go(job_id, token)
+            log.info("cancelled", job=job_id)
 
 
 class LeasedRequest(Request):

@@ -172,7 +172,7 @@ class Worker:
         """Write how the job goes on, log it, and return what Celery is to know: a Skipped, or the error itself."""
         if isinstance(error, LeaseLost):
             log.warning("lease_lost", seconds=took)
-            return Skipped("another worker took it over")
+            return Skipped("it was taken over or cancelled", cancelled=self._was_cancelled(job))
         if isinstance(error, Unavailable):
             log.error("not_finished", seconds=took, reason=error.message, then="its lease runs out")
             return error
@@ -196,6 +196,14 @@ class Worker:
             )
             log.error("fault", seconds=took, exc_info=error)
         return error
+
+    def _was_cancelled(self, job: Job) -> bool:
+        def read() -> JobView | None:
+            with self._ledger.connect() as connection:
+                return ledger.state_of(connection, job.id)
+
+        row = self._persist(read)
+        return row is not None and row.state == "cancelled"
 
     def _retry(self, job: Job, error: Retryable, took: float) -> Exception:
         after = max(error.after, backoff(job.attempt, self.settings))
