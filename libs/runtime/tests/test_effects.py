@@ -1,4 +1,5 @@
-"""What a handler writes through `job.connection` happens with the job's end, once, or not at all."""
+"""What a handler writes through `job.connection` happens with the job's end, once, or not at all. What cannot be taken
+back begins with `job.hold`."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -10,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from penstock_contracts.ops_trace import PRUNE, Prune, Pruned
 from penstock_runtime.errors import PenstockError, Rejected, Retryable
+from penstock_runtime.ledger import cancel
 from penstock_runtime.ledger import run as steps
 from penstock_runtime.schema import NOW, accounts
 from penstock_runtime.worker import Delivery, Skipped, Worker, serve
@@ -139,3 +141,34 @@ def test_the_next_job_is_not_disturbed_by_the_connection_of_the_last(ledger, run
         run(dies)
         assert run(works).state == "succeeded"
     assert effects() == 3
+
+
+@pytest.mark.parametrize("state", ["running", "accepted", "queued"])
+def test_a_run_whose_lease_ran_out_and_which_nobody_took_holds_its_job_again(ledger, run, state):
+    def handler(payload, job):
+        ledger.change(job.id, state=state, lease_until=NOW - timedelta(seconds=1))
+        job.hold()
+        assert ledger.row(job.id).state == "running"
+        assert ledger.do(steps.claim, job.id, uuid4(), lease=20, worker="another") is None
+        return Pruned(deleted=1)
+
+    assert run(handler).state == "succeeded"
+
+
+def test_a_run_whose_job_was_taken_over_does_not_hold_it(ledger, run):
+    def handler(payload, job):
+        ledger.change(job.id, lease_until=NOW - timedelta(seconds=1))
+        assert ledger.do(steps.claim, job.id, uuid4(), lease=20, worker="another")
+        job.hold()
+        pytest.fail("it went on")
+
+    assert run(handler).worker == "another"
+
+
+def test_a_run_that_is_to_be_cancelled_does_not_hold_its_job(ledger, run):
+    def handler(payload, job):
+        ledger.do(cancel, job.id, tenant="default")
+        job.hold()
+        pytest.fail("it went on")
+
+    assert run(handler).state == "cancelled"

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 import structlog
+from sqlalchemy import select
 from sqlalchemy.exc import DataError
 
 from penstock_contracts.ops_trace import PRUNE, Prune, Pruned
@@ -155,9 +156,21 @@ def test_a_job_that_ends_before_it_hears_that_it_is_to_be_cancelled_has_succeede
     assert (row.state, row.cancel_requested) == ("succeeded", True)
 
 
-def test_progress_is_written_once_however_often_it_is_told_in_a_moment(run):
-    row, _ = run(lambda payload, job: [job.progress(done, 100, "rows") for done in range(100)] and payload)
-    assert row.progress == {"done": 0, "total": 100, "unit": "rows"}
+@pytest.mark.parametrize("has_effects", [False, True])
+def test_progress_is_written_once_however_often_it_is_told_in_a_moment_and_again_at_the_end(ledger, run, has_effects):
+    meanwhile = []
+
+    def handler(payload, job):
+        if has_effects:
+            job.connection.execute(select(1))
+        for done in range(100):
+            job.progress(done + 1, 100, "rows")
+        meanwhile.append(ledger.row(job.id).progress)
+        return payload
+
+    row, _ = run(handler)
+    assert meanwhile == [{"done": 1, "total": 100, "unit": "rows"}]
+    assert row.progress == {"done": 100, "total": 100, "unit": "rows"}
 
 
 def take_over(ledger, job_id):

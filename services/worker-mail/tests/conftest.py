@@ -20,17 +20,23 @@ KEY = "a key that only tests know"
 
 @dataclass
 class Answers:
-    """What the server says to RCPT and to the end of DATA; `vanishes` closes the connection there instead."""
+    """What the server says to RCPT and to the end of DATA; `vanishes` closes the connection there instead.
+
+    meanwhile: what happens before it answers RCPT.
+    """
 
     rcpt: str = "250 OK"
     data: str = "250 OK"
     vanishes: bool = False
+    meanwhile: Callable[[], object] | None = None
     mails: list[EmailMessage] = field(default_factory=list)
     envelopes: list[Envelope] = field(default_factory=list)
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        if self.meanwhile:
+            self.meanwhile()
         if self.rcpt.startswith("250"):
             envelope.rcpt_tos.append(address)
         return self.rcpt

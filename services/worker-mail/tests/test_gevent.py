@@ -20,7 +20,7 @@ settings = load(MailSettings, secret_key="k" * 16, public_url="http://localhost"
 
 def send_one():
     try:
-        send(EmailMessage(), "anna@example.com", settings)
+        send(EmailMessage(), "anna@example.com", settings, before_data=lambda: None)
     except Retryable as error:
         print(error.message)
 

@@ -3,15 +3,19 @@
 import json
 import socket
 import threading
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
 import structlog
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from penstock_contracts.mail import RegistrationConfirmation
+from penstock_runtime.ledger import cancel
+from penstock_runtime.ledger.run import claim
 from penstock_runtime.links import read_registration
-from penstock_runtime.schema import accounts
+from penstock_runtime.schema import NOW, accounts, jobs
 from penstock_worker_mail.tasks import registration_confirmation
 
 KEY = "a key that only tests know"
@@ -97,6 +101,26 @@ def test_what_the_server_answers_decides_how_the_job_goes_on(run, task, server, 
         setattr(server, name, value)
     job = run(task, ANNA)
     assert (job.state, job.error["code"]) == (state, code)
+
+
+def test_a_worker_that_has_lost_its_job_while_it_spoke_to_the_server_does_not_send(run, task, server, database):
+    def another_takes_it():
+        with database.begin() as connection:
+            connection.execute(update(jobs).values(lease_until=NOW - timedelta(seconds=1)))
+            assert claim(connection, connection.scalar(select(jobs.c.id)), uuid4(), lease=20, worker="another")
+
+    server.meanwhile = another_takes_it
+    job = run(task, ANNA)
+    assert (job.state, job.attempt, server.mails) == ("running", 2, [])
+
+
+def test_a_job_that_is_cancelled_while_its_worker_speaks_to_the_server_sends_nothing(run, task, server, database):
+    def someone_cancels_it():
+        with database.begin() as connection:
+            cancel(connection, connection.scalar(select(jobs.c.id)), tenant="default")
+
+    server.meanwhile = someone_cancels_it
+    assert (run(task, ANNA).state, server.mails) == ("cancelled", [])
 
 
 def test_the_error_names_the_servers_code_and_none_of_its_words(run, task, server):

@@ -26,7 +26,7 @@ class LeaseLost(Exception):
 class Job:
     """One run of one job. Attributes: id, tenant, attempt (from 1), request_id, token, and `database` for reads."""
 
-    def __init__(self, claimed: ledger.Claim, database: Engine, autocommit: Engine) -> None:
+    def __init__(self, claimed: ledger.Claim, database: Engine, autocommit: Engine, *, lease: float) -> None:
         self.id = claimed.job.id
         self.tenant = claimed.job.tenant
         self.attempt = claimed.job.attempt
@@ -34,8 +34,10 @@ class Job:
         self.token: UUID = claimed.token
         self.database = database
         self._autocommit = autocommit
+        self._lease = lease
         self._effects: Connection | None = None
         self._written_at = float("-inf")
+        self._at: dict[str, Any] | None = None
 
     @property
     def connection(self) -> Connection:
@@ -51,18 +53,18 @@ class Job:
         return self._effects is not None
 
     def progress(self, done: int, total: int | None = None, unit: str = "") -> None:
-        """Tell how far the job is. May be called often.
+        """Tell how far the job is. May be called often; what was told last is written with the result.
 
         Raises Cancelled where someone asked for that, and LeaseLost; let both pass.
         """
+        self._at = {"done": done, "total": total, "unit": unit}
         now = time.monotonic()
         if now - self._written_at < PROGRESS_EVERY:
             return
         self._written_at = now
         try:
             with self._autocommit.connect() as connection:
-                at = {"done": done, "total": total, "unit": unit}
-                cancelling = ledger.progress(connection, self.id, self.token, at)
+                cancelling = ledger.progress(connection, self.id, self.token, self._at)
         except LOST:
             log.warning("progress_not_stored", done=done)
             return
@@ -71,10 +73,22 @@ class Job:
         if cancelling:
             raise Cancelled("cancelled while it ran")
 
+    def hold(self) -> None:
+        """Take a whole new lease, right before an effect that cannot be taken back: until it ends nobody else starts.
+
+        Raises LeaseLost or Cancelled, and what PostgreSQL raises when it is gone; let all of them pass.
+        """
+        with self._autocommit.connect() as connection:
+            held = ledger.renew(connection, [(self.id, self.token)], lease=self._lease)
+        if self.id not in held:
+            raise LeaseLost
+        if held[self.id]:
+            raise Cancelled("cancelled while it ran")
+
     def finish(self, result: dict[str, Any]) -> None:
         """Write the result of a job without effects. May be repeated. Raises LeaseLost."""
         with self._autocommit.connect() as connection:
-            if not ledger.finish(connection, self.id, self.token, result):
+            if not ledger.finish(connection, self.id, self.token, result, progress=self._at):
                 raise LeaseLost
 
     def finish_with_effects(self, result: dict[str, Any]) -> None:
@@ -82,7 +96,7 @@ class Job:
 
         Raises what PostgreSQL does when it is gone; only `is_finished` knows then whether they were committed.
         """
-        if not ledger.finish(self.connection, self.id, self.token, result):
+        if not ledger.finish(self.connection, self.id, self.token, result, progress=self._at):
             raise LeaseLost
         self.connection.commit()
 

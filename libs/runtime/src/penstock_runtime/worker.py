@@ -83,7 +83,7 @@ class Worker:
         claimed = self._take(served.task, delivery)
         if isinstance(claimed, JobView):
             return _ended_before(claimed)
-        job = Job(claimed, self._engine, self._ledger)
+        job = Job(claimed, self._engine, self._ledger, lease=self.settings.lease)
         about = {
             "job": job.id,
             "task": served.task.name,

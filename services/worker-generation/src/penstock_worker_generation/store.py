@@ -48,8 +48,9 @@ def _row(made: Made, name: str, job: Job) -> dict[str, Any]:
         "media_type": made.media_type,
         "bytes": len(made.content),
         "sha256": sha256(made.content).hexdigest(),
-        # A place of each attempt's own: one that lost its job must not write over the file of the one that won.
-        "storage_key": f"reports/{_folder(job.id)}/{job.attempt}/report{made.ending}",
+        # A place of each run's own: one that lost its job must not write over the file of the one that won. Attempts
+        # would not do: one that is given back, or a job that starts over, has the same number again.
+        "storage_key": f"reports/{_folder(job.id)}/{job.token}/report{made.ending}",
         "job_id": job.id,
     }
 

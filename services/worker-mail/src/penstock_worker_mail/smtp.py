@@ -2,8 +2,10 @@
 
 import smtplib
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from email.message import EmailMessage
+from typing import Any
 
 import structlog
 
@@ -16,24 +18,44 @@ AUTHENTICATION_REQUIRED = 530
 """The server wants a login first (RFC 4954 6): our settings are at fault, not the recipient."""
 
 
-def send(message: EmailMessage, recipient: str, settings: MailSettings) -> None:
+class _Asking(smtplib.SMTP):
+    """Calls `before_data` when the server has taken the recipient and the message is about to go out."""
+
+    def __init__(self, *args: Any, before_data: Callable[[], None], **options: Any) -> None:
+        self._before_data = before_data
+        super().__init__(*args, **options)
+
+    def data(self, msg: Any) -> Any:
+        self._before_data()
+        return super().data(msg)
+
+
+class _AskingTls(_Asking, smtplib.SMTP_SSL):
+    """The same over TLS from the first byte."""
+
+
+def send(message: EmailMessage, recipient: str, settings: MailSettings, before_data: Callable[[], None]) -> None:
     """Hand `message` to the mail server, which from then on answers for it. `smtp_timeout` bounds each wait.
+
+    before_data: the last chance to stop it, which is to raise; nothing has been sent then.
 
     Raises Rejected where the server refuses this mail or its recipient for good (recipient_refused,
     message_refused, address_unsupported), and Retryable for all that may pass or that the operator has to
     put right (login, sender, certificate). A server that vanishes with the message in its hands may have
     taken it: the mail is sent again, under the same Message-ID.
     """
-    refusal = _attempt(message, recipient, settings)
+    refusal = _attempt(message, recipient, settings, before_data)
     # Raised here and not where it is caught: the server's own words, which may quote the link in the message,
     # would travel along as the error's context.
     if refusal is not None:
         raise refusal
 
 
-def _attempt(message: EmailMessage, recipient: str, settings: MailSettings) -> PenstockError | None:
+def _attempt(
+    message: EmailMessage, recipient: str, settings: MailSettings, before_data: Callable[[], None]
+) -> PenstockError | None:
     try:
-        connection = _connect(settings)
+        connection = _connect(settings, before_data)
         try:
             _encrypt_and_log_in(connection, settings)
             connection.send_message(message, settings.sender.addr_spec, [recipient])
@@ -49,14 +71,14 @@ def _attempt(message: EmailMessage, recipient: str, settings: MailSettings) -> P
     return None
 
 
-def _connect(settings: MailSettings) -> smtplib.SMTP:
+def _connect(settings: MailSettings, before_data: Callable[[], None]) -> smtplib.SMTP:
     host, port = settings.smtp_host, settings.smtp_port
     # The name is told in EHLO. Without one smtplib looks up this machine's, and waits for the name server.
     name, timeout = settings.sender.domain, settings.smtp_timeout
     if settings.smtp_tls == "tls":
         context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(host, port, name, timeout=timeout, context=context)
-    return smtplib.SMTP(host, port, name, timeout=timeout)
+        return _AskingTls(host, port, name, timeout=timeout, context=context, before_data=before_data)
+    return _Asking(host, port, name, timeout=timeout, before_data=before_data)
 
 
 def _encrypt_and_log_in(connection: smtplib.SMTP, settings: MailSettings) -> None:

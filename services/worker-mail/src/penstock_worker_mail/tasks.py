@@ -43,7 +43,8 @@ def registration_confirmation(settings: MailSettings) -> Served[RegistrationConf
             link=settings.public_url if known else _confirmation_link(to.address, settings, job.database),
             hours=settings.registration_link_hours,
         )
-        send(message, to.wire, settings)
+        # Not before the server waits for it: a worker that was stopped for longer than its lease must not send as well.
+        send(message, to.wire, settings, before_data=job.hold)
         return Sent(message_id=envelope.message_id)
 
     return serve(REGISTRATION_CONFIRMATION, handle)

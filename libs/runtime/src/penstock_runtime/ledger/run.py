@@ -174,9 +174,12 @@ def progress(connection: Connection, job_id: str, token: UUID, now_at: dict[str,
     return None if row is None else bool(row.cancel_requested)
 
 
-def finish(connection: Connection, job_id: str, token: UUID, result: dict[str, Any]) -> bool:
-    """The run succeeded. False: the job was taken over, and this result does not count."""
-    return _end(connection, job_id, token, state="succeeded", result=result, error=None)
+def finish(
+    connection: Connection, job_id: str, token: UUID, result: dict[str, Any], *, progress: dict[str, Any] | None = None
+) -> bool:
+    """The run succeeded, having come so far. False: the job was taken over, and this result does not count."""
+    last = {} if progress is None else {"progress": progress}
+    return _end(connection, job_id, token, state="succeeded", result=result, error=None, **last)
 
 
 def fail(connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, state: str = "failed") -> bool:
