@@ -19,6 +19,7 @@ from penstock_runtime.errors import PenstockError
 from penstock_runtime.ledger import JobView, accept, read_job, start_over
 from penstock_runtime.ledger import run as ledger
 from penstock_runtime.links import webhook_secret
+from penstock_runtime.schema import jobs
 from penstock_runtime.settings import RuntimeSettings
 from penstock_runtime.worker import Delivery, Skipped, Worker
 from penstock_worker_opstrace.settings import OpsTraceSettings
@@ -168,6 +169,27 @@ def test_a_job_that_was_started_over_is_told_at_its_next_end(
     job = told_by(ops_settings(), job_id, receiver.url)
     assert (job.state, job.result) == ("succeeded", {"status": None})
     assert receiver.requests == []
+
+
+def test_a_job_that_ends_twice_before_its_first_call_tells_the_second_end_once(
+    settings: RuntimeSettings, database: sqlalchemy.Engine, ops_settings, start
+) -> None:
+    receiver = start()
+    with database.begin() as connection:
+        job_id = accept(
+            connection, REPORT.message(Report(dataset_id=uuid4())), tenant="default", webhook=receiver.url
+        ).job_id
+        for reason in ("first", "second"):
+            start_over(connection, job_id, tenant="default")
+            token = uuid4()
+            assert ledger.claim(connection, job_id, token, lease=20, worker="test")
+            ledger.fail(connection, job_id, token, {"code": reason, "message": ""})
+        calls = connection.scalars(sqlalchemy.select(jobs.c.id).where(jobs.c.task == WEBHOOK.name)).all()
+    worker = Worker(settings, "test")
+    statuses = [worker.run(tell(ops_settings()), Delivery(call, uuid4(), {}, known=True))["status"] for call in calls]
+    worker.database.dispose()
+    assert sorted(statuses, key=str) == [204, None]
+    assert [json.loads(request.body)["job"]["error"]["code"] for request in receiver.requests] == ["second"]
 
 
 def test_each_attempt_is_under_the_same_id_and_there_is_none_after_a_success(

@@ -68,10 +68,14 @@ class Pruned(Contract):
 
 
 class Webhook(Contract):
-    """Tell a URL that a job of the same tenant has ended. The ledger itself sends this, when the job ends."""
+    """Tell a URL that a job of the same tenant has ended. The ledger itself sends this, when the job ends.
+
+    ended_at: which of its ends, where it has started over; None: the one that it has now.
+    """
 
     job_id: Annotated[str, Field(min_length=1, max_length=255)]
     url: WebhookUrl
+    ended_at: AwareDatetime | None = None
 
 
 class Told(Contract):

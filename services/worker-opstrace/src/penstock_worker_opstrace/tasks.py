@@ -71,8 +71,8 @@ def tell(settings: OpsTraceSettings) -> Served[Webhook, Told]:
             ended = read_job(connection, payload.job_id, tenant=job.tenant)
         if ended is None:
             raise Rejected("the job is no longer in the ledger", code="webhook_job_gone")
-        if ended.finished_at is None:
-            return Told(status=None)
+        if ended.finished_at is None or (payload.ended_at or ended.finished_at) != ended.finished_at:
+            return Told(status=None)  # it has started over, and tells its next end by a call of its own
         secret = webhook_secret(job.tenant, signing_key(settings.secret_key, job.database))
         content = webhook.body(ended)
         headers = webhook.headers(job.id, int(time.time()), content, secret)
