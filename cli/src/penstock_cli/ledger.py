@@ -12,7 +12,8 @@ from penstock_cli.local.state import running
 from penstock_runtime import migrate
 from penstock_runtime.database import connect
 from penstock_runtime.errors import SettingsError, Unavailable
-from penstock_runtime.settings import RuntimeSettings, load, without_password
+from penstock_runtime.settings import RuntimeSettings, load
+from penstock_runtime.urls import without_password
 
 
 def find(folder: Path) -> RuntimeSettings:

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from penstock_runtime.settings import Settings, is_postgresql, plain_postgresql
+from penstock_runtime.settings import Settings
+from penstock_runtime.urls import is_postgresql, plain_postgresql
 
 
 class CliSettings(Settings):

@@ -1,6 +1,7 @@
 """Settings: read from the environment and files, made of parts or whole, refused by name and never by value."""
 
 import pickle
+import ssl
 from pathlib import Path
 
 import psycopg.conninfo
@@ -11,7 +12,8 @@ from pydantic import Field, SecretStr
 from sqlalchemy import make_url
 
 from penstock_runtime.errors import Rejected, Retryable, SettingsError
-from penstock_runtime.settings import RuntimeSettings, Settings, load, load_or_exit, without_password
+from penstock_runtime.settings import RuntimeSettings, Settings, load, load_or_exit
+from penstock_runtime.urls import without_password
 
 AWKWARD = "p@s:s/w#o[r%d? &=+é"
 LEDGER = "postgresql://anna:hunter2@db:5432/jobs"
@@ -111,9 +113,52 @@ def test_a_redis_user_with_an_awkward_password_can_log_in(redis_url, broker):
     broker.acl_deluser("anna:@")
 
 
-def test_tls_is_a_scheme():
-    settings = load(RuntimeSettings, PENSTOCK_DATABASE_URL=LEDGER, redis_tls=True)
+@pytest.fixture
+def certificates(tmp_path: Path) -> str:
+    (tmp_path / "ca's.pem").touch()
+    return str(tmp_path / "ca's.pem")
+
+
+def test_tls_is_a_scheme_and_says_that_the_server_must_prove_its_name(certificates):
+    settings = load(RuntimeSettings, PENSTOCK_DATABASE_URL=LEDGER, redis_tls=True, redis_tls_ca=certificates)
+    client = redis.ConnectionPool.from_url(settings.broker_url).connection_kwargs
     assert settings.broker_url.startswith("rediss://")
+    assert (client["ssl_cert_reqs"], client["ssl_ca_certs"]) == ("required", certificates)
+    with Connection(settings.broker_url) as kombu:
+        assert kombu.ssl == {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_ca_certs": certificates}
+
+
+def test_a_whole_url_keeps_what_it_says_about_tls_itself(certificates):
+    url = "rediss://cache/0?ssl_cert_reqs=none&ssl_ca_certs=/own"
+    settings = load(
+        RuntimeSettings, PENSTOCK_DATABASE_URL=LEDGER, CELERY_BROKER_URL=url, redis_tls=True, redis_tls_ca=certificates
+    )
+    assert settings.broker_url == url
+
+
+def test_sentinels_are_named_by_parts():
+    parts = {"redis_sentinels": "a:1, [::1]:2", "redis_password": AWKWARD, "redis_database": 3}
+    settings = load(RuntimeSettings, PENSTOCK_DATABASE_URL=LEDGER, redis_sentinel_master="jobs", **parts)
+    with Connection(settings.broker_url) as kombu:
+        assert (kombu.transport_cls, kombu.password, kombu.virtual_host) == ("sentinel", AWKWARD, "3")
+        assert len(kombu.alt) == 2
+    assert settings.broker_url.endswith("@[::1]:2/3")
+
+
+def test_a_part_of_a_url_may_be_an_ipv6_address():
+    settings = load(RuntimeSettings, redis_host="::1", database_host="fe80::1")
+    assert settings.broker_url == "redis://[::1]:6379/0"
+    assert make_url(settings.database_url).host == "fe80::1"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_how_postgresql_proves_its_name_completes_a_url_and_parts_alike(whole, certificates):
+    named = {"PENSTOCK_DATABASE_URL": LEDGER} if whole else {"database_host": "db"}
+    settings = load(RuntimeSettings, **named, database_sslmode="verify-full", database_sslrootcert=certificates)
+    for url in (settings.database_url, settings.result_backend):
+        libpq = psycopg.conninfo.conninfo_to_dict(url)
+        assert (libpq["sslmode"], libpq["sslrootcert"]) == ("verify-full", certificates)
+        assert make_url(url).query == {"sslmode": "verify-full", "sslrootcert": certificates}
 
 
 def test_the_result_backend_is_the_ledger_where_no_other_is_named():
@@ -140,6 +185,20 @@ def test_another_result_backend_is_left_as_it_is_and_is_not_the_ledger(results):
         ({"PENSTOCK_DATABASE_URL": "mysql://a:hunter2@b/c"}, "PENSTOCK_DATABASE_URL: must begin with postgresql://"),
         ({"CELERY_BROKER_URL": "amqp://a:hunter2@b"}, "CELERY_BROKER_URL: amqp scheme; use redis://"),
         ({"CELERY_BROKER_URL": "hunter2"}, "CELERY_BROKER_URL: no scheme; use redis://"),
+        (
+            {"CELERY_BROKER_URL": "redis://:hunter2@a;redis://b"},
+            "CELERY_BROKER_URL: names several servers; only sentinel://",
+        ),
+        ({"CELERY_BROKER_URL": "redis://:hunter2@a;rediss://b"}, "CELERY_BROKER_URL: "),
+        ({"CELERY_BROKER_URL": "sentinel://:hunter2@a:1"}, "PENSTOCK_REDIS_SENTINEL_MASTER: is not set; give the name"),
+        ({"redis_sentinels": "a:1", "redis_password": "hunter2"}, "PENSTOCK_REDIS_SENTINEL_MASTER: is not set"),
+        (
+            {"CELERY_BROKER_URL": "redis://:hunter2@a", "redis_tls": True},
+            "PENSTOCK_REDIS_TLS: is on, and ",
+        ),
+        ({"redis_tls_ca": "/none"}, "PENSTOCK_REDIS_TLS_CA: cannot read /none"),
+        ({"database_sslrootcert": "/none"}, "PENSTOCK_DATABASE_SSLROOTCERT: cannot read /none"),
+        ({"database_sslmode": "hunter2"}, "PENSTOCK_DATABASE_SSLMODE: "),
         ({"redis_port": "hunter2"}, "PENSTOCK_REDIS_PORT: "),
         ({"redis_port": 0}, "PENSTOCK_REDIS_PORT: "),
         ({"relay_batch": 10001}, "PENSTOCK_RELAY_BATCH: "),
@@ -181,7 +240,8 @@ def test_a_password_that_ought_to_be_percent_encoded_is_said_to_be_so(name, pass
     ],
 )
 def test_a_url_of_the_usual_kinds_is_taken(url):
-    assert load(RuntimeSettings, PENSTOCK_DATABASE_URL=LEDGER, CELERY_BROKER_URL=url).broker_url == url
+    named = {"PENSTOCK_DATABASE_URL": LEDGER, "CELERY_BROKER_URL": url}
+    assert load(RuntimeSettings, **named, redis_sentinel_master="jobs").broker_url == url
 
 
 def test_a_postgresql_url_may_name_a_socket():

@@ -94,9 +94,8 @@ def _prepare(state: State, settings: CliSettings, broker_url: str, database_url:
     try:
         seconds = settings.local_start_timeout
         wait_until(lambda: engine.connect().close(), "PostgreSQL (PENSTOCK_DATABASE_URL)", seconds=seconds)
-        if redis_server.is_plain(broker_url):
-            with redis_server.client(runtime) as client:
-                wait_until(lambda: _check(client, runtime), "Redis (CELERY_BROKER_URL)", seconds=seconds)
+        with redis_server.client(runtime) as client:
+            wait_until(lambda: _check(client, runtime), "Redis (CELERY_BROKER_URL)", seconds=seconds)
         upgrade(database_url)
         with engine.begin() as connection:
             kept = state.api_key_file.read_text(encoding="utf-8").strip() if state.api_key_file.exists() else ""

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from penstock_runtime.database import engine_on
 from penstock_runtime.errors import PenstockError, Rejected
 from penstock_runtime.schema import NOW, jobs
-from penstock_runtime.settings import plain_postgresql, without_password
+from penstock_runtime.urls import plain_postgresql, without_password
 
 STATUS = {
     "accepted": "PENDING",

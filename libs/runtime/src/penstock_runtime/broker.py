@@ -14,7 +14,7 @@ from kombu.messaging import Producer
 
 from penstock_contracts import tasks
 from penstock_contracts.queues import BY_NAME, QUEUES, SEPARATOR, Priority
-from penstock_runtime import logging
+from penstock_runtime import logging, redis_server
 from penstock_runtime.celery_tasks import add_tasks
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.ledger.publish import Publication
@@ -106,6 +106,7 @@ def transport_options(settings: RuntimeSettings, unacked: str, time_limit: int) 
         "socket_timeout": max(5.0, settings.redis_timeout),
         "socket_keepalive": True,
         "health_check_interval": 15,
+        **redis_server.sentinel_options(settings),
     }
 
 

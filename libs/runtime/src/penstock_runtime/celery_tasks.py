@@ -96,6 +96,5 @@ class Ready(bootsteps.StartStopStep):
 def wait_until_ready(settings: RuntimeSettings) -> None:
     """Wait for PostgreSQL with its tables, and for Redis. Raises SettingsError where this Redis is unfit."""
     wait_until(lambda: migrate.require(settings.database_url), "PostgreSQL")
-    if redis_server.is_plain(settings.broker_url):
-        with redis_server.client(settings) as client:
-            wait_until(lambda: redis_server.check(client, settings), "Redis")
+    with redis_server.client(settings) as client:
+        wait_until(lambda: redis_server.check(client, settings), "Redis")

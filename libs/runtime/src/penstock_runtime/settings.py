@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from penstock_runtime.errors import SettingsError
+from penstock_runtime.urls import bracketed, completed, is_postgresql, is_whole, plain_postgresql, several
 
 PREFIX = "PENSTOCK_"
 
@@ -89,13 +90,6 @@ def load_or_exit(settings: type[S], **values: Any) -> S:
         raise SystemExit(f"penstock: setting {error.message}") from None
 
 
-def without_password(url: str) -> str:
-    """The URL, or several of them with `;` between, with `**` for each password; for people to read."""
-    # Up to the last @ before the next URL, so that one which ought to be percent-encoded does not show either.
-    url = re.sub(r"://([^:/@]*):(?:(?!://).)*@", r"://\1:**@", url)
-    return re.sub(r"([?&]password=)[^&;]*", r"\1**", url)
-
-
 class RuntimeSettings(Settings):
     """Where the broker and the ledger are, and the bounds of the promise. Times are in seconds."""
 
@@ -105,7 +99,13 @@ class RuntimeSettings(Settings):
     redis_username: str = ""
     redis_password: SecretStr = SecretStr("")
     redis_database: int = Field(0, ge=0)
-    redis_tls: bool = False
+    redis_tls: bool = Field(False, description="the server, and the sentinels, speak TLS")
+    redis_tls_ca: str = Field("", description="file of the certificates to trust; else the system's")
+    redis_tls_verify: bool = Field(True, description="check the server's certificate and name")
+    redis_sentinels: str = Field("", description="host:port, and more with commas between")
+    redis_sentinel_master: str = Field("", description="the name that the sentinels know the server by")
+    redis_sentinel_username: str = Field("", description="for the sentinels themselves")
+    redis_sentinel_password: SecretStr = Field(SecretStr(""), description="for the sentinels themselves")
 
     results: str | None = Field(None, validation_alias="CELERY_RESULT_BACKEND", repr=False)
     ledger: str | None = Field(None, validation_alias="PENSTOCK_DATABASE_URL", repr=False)
@@ -114,6 +114,8 @@ class RuntimeSettings(Settings):
     database_user: str = "penstock"
     database_password: SecretStr = SecretStr("")
     database_name: str = "penstock"
+    database_sslmode: Literal["", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = ""
+    database_sslrootcert: str = Field("", description="file of the certificates to trust, for verify-…")
     database_connections: int = Field(10, ge=2, le=200, description="per process")
     database_timeout: float = Field(5, gt=0, le=60, description="to connect, and for a free connection")
 
@@ -137,34 +139,49 @@ class RuntimeSettings(Settings):
 
     @property
     def broker_url(self) -> str:
-        """`CELERY_BROKER_URL`, or a URL made of the `PENSTOCK_REDIS_…` parts."""
+        """`CELERY_BROKER_URL`, or one made of the `PENSTOCK_REDIS_…` parts; with what they say about TLS."""
         if self.broker:
-            return self.broker
+            # Celery's own way to write it, which redis-py does not know.
+            url = re.sub(r"(ssl_cert_reqs=)CERT_(\w+)", lambda found: found[1] + found[2].lower(), self.broker)
+        else:
+            url = self._broker_from_parts()
+        if not (url.startswith("rediss:") or self.redis_tls):
+            return url
+        # Written out, since kombu takes a rediss:// that says nothing for one that is not to be verified.
+        checks = "required" if self.redis_tls_verify else "none"
+        return completed(url, ssl_cert_reqs=checks, ssl_ca_certs=self.redis_tls_ca)
+
+    def _broker_from_parts(self) -> str:
         password = self.redis_password.get_secret_value()
         login = f"{quote(self.redis_username, safe='')}:{quote(password, safe='')}@" if password else ""
+        if self.redis_sentinels:
+            places = [place.strip() for place in self.redis_sentinels.split(",")]
+            return ";".join(f"sentinel://{login}{place}/{self.redis_database}" for place in places if place)
         scheme = "rediss" if self.redis_tls else "redis"
-        return f"{scheme}://{login}{self.redis_host}:{self.redis_port}/{self.redis_database}"
+        return f"{scheme}://{login}{bracketed(self.redis_host)}:{self.redis_port}/{self.redis_database}"
 
     @property
     def database_url(self) -> str:
         """The ledger's database: `PENSTOCK_DATABASE_URL`, else a PostgreSQL result backend, else the parts."""
-        if self.ledger:
-            return plain_postgresql(self.ledger)
-        if self.results and is_postgresql(self.results):
-            return plain_postgresql(self.results)
+        url = self.ledger or (self.results if self.results and is_postgresql(self.results) else "")
+        return self._postgresql(url or self._database_from_parts())
+
+    def _postgresql(self, url: str) -> str:
+        sslmode, sslrootcert = self.database_sslmode, self.database_sslrootcert
+        return completed(plain_postgresql(url), sslmode=sslmode, sslrootcert=sslrootcert)
+
+    def _database_from_parts(self) -> str:
         user = quote(self.database_user, safe="")
         password = quote(self.database_password.get_secret_value(), safe="")
         name = quote(self.database_name, safe="")
-        return f"postgresql://{user}:{password}@{self.database_host}:{self.database_port}/{name}"
+        return f"postgresql://{user}:{password}@{bracketed(self.database_host)}:{self.database_port}/{name}"
 
     @property
     def result_backend(self) -> str:
         """Where Celery clients read results: the ledger itself unless `CELERY_RESULT_BACKEND` says otherwise."""
-        return (
-            plain_postgresql(self.results)
-            if self.results and is_postgresql(self.results)
-            else (self.results or self.database_url)
-        )
+        if self.results and not is_postgresql(self.results):
+            return self.results
+        return self._postgresql(self.results) if self.results else self.database_url
 
     @model_validator(mode="after")
     def _fit_together(self) -> "RuntimeSettings":
@@ -174,42 +191,39 @@ class RuntimeSettings(Settings):
             "PENSTOCK_DATABASE_URL": self.ledger,
         }
         for name, url in urls.items():
-            if url and not _is_whole(url):
+            if url and not is_whole(url):
                 raise ValueError(f"{name}: is no URL; percent-encode what is special in its user name and password")
-        scheme = urlsplit(self.broker_url).scheme
-        if scheme not in ("redis", "rediss", "sentinel"):
-            raise ValueError(f"CELERY_BROKER_URL: {scheme or 'no'} scheme; use redis://, rediss:// or sentinel://")
-        if not self.ledger and not self.database_host and not (self.results and is_postgresql(self.results)):
-            raise ValueError(
-                "PENSTOCK_DATABASE_URL: is not set; name the PostgreSQL that keeps the jobs, postgresql://user:password@host/db"
-            )
-        if not is_postgresql(self.database_url):
-            raise ValueError("PENSTOCK_DATABASE_URL: must begin with postgresql://")
+        self._check_broker()
+        self._check_database()
         if self.renew_every * 3 > self.lease:
             raise ValueError("PENSTOCK_LEASE: must be at least three times PENSTOCK_RENEW_EVERY")
         if self.redis_timeout * 3 > self.publish_timeout:
             raise ValueError("PENSTOCK_PUBLISH_TIMEOUT: must be at least three times PENSTOCK_REDIS_TIMEOUT")
         return self
 
+    def _check_broker(self) -> None:
+        urls = several(self.broker_url)
+        schemes = {urlsplit(url).scheme for url in urls}
+        scheme = min(schemes)
+        if schemes - {"redis", "rediss", "sentinel"} or len(schemes) > 1:
+            raise ValueError(f"CELERY_BROKER_URL: {scheme or 'no'} scheme; use redis://, rediss:// or sentinel://")
+        if scheme != "sentinel" and len(urls) > 1:
+            raise ValueError("CELERY_BROKER_URL: names several servers; only sentinel:// may")
+        if scheme == "sentinel" and not self.redis_sentinel_master:
+            raise ValueError(
+                "PENSTOCK_REDIS_SENTINEL_MASTER: is not set; give the name that the sentinels know the server by"
+            )
+        if scheme == "redis" and self.redis_tls:
+            raise ValueError("PENSTOCK_REDIS_TLS: is on, and CELERY_BROKER_URL begins with redis://; make it rediss://")
+        if self.redis_tls_ca and not os.access(self.redis_tls_ca, os.R_OK):
+            raise ValueError(f"PENSTOCK_REDIS_TLS_CA: cannot read {self.redis_tls_ca}")
 
-def is_postgresql(url: str) -> bool:
-    """Whether a URL names a PostgreSQL database, in any of the spellings in use: `db+postgresql://`, `postgres://` …"""
-    return bool({"postgresql", "postgres"} & set(url.partition("://")[0].split("+")))
-
-
-def plain_postgresql(url: str) -> str:
-    """The URL as libpq and Celery's banner know it: `postgresql://`, without a driver's name."""
-    return f"postgresql://{url.partition('://')[2]}" if is_postgresql(url) else url
-
-
-def _is_whole(url: str) -> bool:
-    """Whether nothing special in a password has cut the URL's host off; there may be several, with `;` between."""
-    for one in re.split(r";(?=\w+://)", url):
-        try:
-            parts = urlsplit(one)
-            parts.port  # noqa: B018 - it raises where the port is no number
-        except ValueError:
-            return False
-        if "@" in one and "@" not in parts.netloc:
-            return False
-    return True
+    def _check_database(self) -> None:
+        if not self.ledger and not self.database_host and not (self.results and is_postgresql(self.results)):
+            raise ValueError(
+                "PENSTOCK_DATABASE_URL: is not set; name the PostgreSQL that keeps the jobs, postgresql://user:password@host/db"
+            )
+        if not is_postgresql(self.database_url):
+            raise ValueError("PENSTOCK_DATABASE_URL: must begin with postgresql://")
+        if self.database_sslrootcert and not os.access(self.database_sslrootcert, os.R_OK):
+            raise ValueError(f"PENSTOCK_DATABASE_SSLROOTCERT: cannot read {self.database_sslrootcert}")
