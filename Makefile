@@ -7,7 +7,7 @@ EDITABLE := $(patsubst %/pyproject.toml,--editable %,$(PROJECTS))
 export PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup check isolated test demo up lock format clean
+.PHONY: help setup check isolated test chaos demo up lock format clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -26,6 +26,10 @@ isolated: setup ## import each member where only its own dependencies are instal
 
 test: setup ## run every test, with a real Redis and PostgreSQL
 	$(BIN)/pytest -n 4 --dist worksteal
+
+chaos: setup ## kill everything under load, and count what is lost: 20 minutes; SHORT=1, SEED=, JOBS=, FAULTS=, ARGS=--help
+	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED)) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
 
 demo: setup ## start the suite and send a real job through each queue
 	$(BIN)/penstock demo

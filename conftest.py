@@ -21,6 +21,7 @@ from penstock_runtime.database import connect
 from penstock_runtime.errors import PenstockError
 from penstock_runtime.ledger import JobView, accept, read_job
 from penstock_runtime.migrate import upgrade
+from penstock_runtime.schema import metadata
 from penstock_runtime.settings import RuntimeSettings, load
 from penstock_runtime.worker import Delivery, Served, Skipped, Worker
 
@@ -71,6 +72,29 @@ def database_url(_template: str) -> Iterator[str]:
     yield _template.rpartition("/")[0] + f"/{name}"
     with psycopg.connect(_template.rpartition("/")[0] + "/template1", autocommit=True) as admin:
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def _only_database(_template: str) -> str:
+    server, _, template = _template.rpartition("/")
+    with psycopg.connect(f"{server}/template1", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE emptied TEMPLATE "{template}"')
+    return f"{server}/emptied"
+
+
+@pytest.fixture
+def emptied_database_url(_only_database: str) -> str:
+    """One database for many tests, emptied: it takes a tenth of the time that making one does."""
+    with psycopg.connect(_only_database) as connection:
+        # Of the tests before, nothing goes on.
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        tables = ", ".join(table.name for table in metadata.sorted_tables)
+        connection.execute(f"TRUNCATE {tables}")
+        connection.execute("INSERT INTO relay (id) VALUES (1)")
+    return _only_database
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,16 +18,16 @@ from chaos.node import Node, running
 from chaos.plan import Fault, Wanted, draw
 from chaos.record import examine
 from chaos.report import Report
-from chaos.sight import OPEN, Sight
+from chaos.screen import Screen
+from chaos.sight import Sight
 from chaos.sink import Sink, smtp_sink
 from chaos.suite import Layout
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from penstock_contracts.queues import DATASET
-from penstock_runtime.database import connect
+from penstock_runtime.database import LOST, connect
 from penstock_runtime.keys import create_key
 from penstock_runtime.migrate import upgrade
-from penstock_runtime.schema import jobs as job_rows
 
 START_SECONDS = 90.0
 PAUSE = (0.1, 0.8)
@@ -42,49 +42,62 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Options:
-    """What to run. `bound`: seconds after the last fault within which every job must have ended."""
+    """What to run. `quiet_within`: seconds after the last fault in which every job must end; `within`: for all faults.
 
-    jobs: int
-    seed: int
-    bound: float
+    command: what runs it again.
+    """
+
     wanted: Wanted
-    replicas: int = 2
+    seed: int
+    quiet_within: float
+    within: float
     command: str = ""
     keep: bool = False
 
 
 @dataclass
 class Run:
-    """One run under way. `random`: draws the jobs and the faults, and nothing whose number depends on time."""
+    """One run under way. `random`: for what is drawn in the order of the plan, whatever time it takes."""
 
     options: Options
+    jobs: list[work.Job]
+    faults: list[Fault]
     layout: Layout
     node: Node
     engine: Engine
-    say: Callable[[str], None]
+    screen: Screen
     random: Random
     hits: list[Hit] = field(default_factory=list)
     missed: list[Fault] = field(default_factory=list)
+    ended: int = 0
 
 
-def run(options: Options, say: Callable[[str], None]) -> Report:
-    """Do it all. Raises RuntimeError where the suite does not even start."""
+def run(options: Options, screen: Screen) -> Report:
+    """Do it all. For the main thread. Raises RuntimeError where the suite does not even start."""
+    random = Random(options.seed)
+    jobs = work.draw(random, options.wanted.jobs, _name(options))
+    faults = draw(random, options.wanted)
     folder = Path(tempfile.mkdtemp(prefix="penstock-chaos-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user when this runs as root
-    layout = Layout.choose(folder, options.replicas)
+    layout = Layout.choose(folder, options.wanted.replicas)
     began = time.monotonic()
     with smtp_sink(layout.smtp, options.seed) as sink, running(layout) as node, _engine(layout) as engine:
-        this = Run(options, layout, node, engine, say, Random(options.seed))
+        this = Run(options, jobs, faults, layout, node, engine, screen, random)
         load = _start(this)
-        say(f"started in {time.monotonic() - began:.0f} s; logs in {folder}/logs")
+        screen.say(f"started; logs in {folder}/logs")
         _do_faults(this, load)
         _end(this, load)
         report = _report(this, load, sink, time.monotonic() - began)
     if options.keep or report.failures:
-        say(f"kept: {folder}")
+        screen.say(f"kept: {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
     return report
+
+
+def _name(options: Options) -> str:
+    """Keys and addresses of a run begin with it."""
+    return f"r{options.seed}"
 
 
 @contextmanager
@@ -111,11 +124,9 @@ def _start(this: Run) -> Load:
         _, key = create_key(connection, "default", "chaos")
     if not this.node.until(lambda: _is_ready(layout.api_url), START_SECONDS):
         raise RuntimeError(f"the API did not start; see {layout.folder}/logs")
-    name = f"r{options.seed}"
-    jobs = work.draw(this.random, options.jobs, name)
     # How many are made on top depends on time, so they must not take from the faults' random numbers.
     more = Random(options.seed)
-    load = Load(layout.api_url, key, jobs, lambda queue, number: work.make(queue, number, name, more))
+    load = Load(layout.api_url, key, this.jobs, lambda queue, number: work.make(queue, number, _name(options), more))
     [base] = load.release_of(DATASET, 1)
     sight = Sight(engine)
     if not this.node.until(lambda: base.id is not None and sight.state(base.id) == "succeeded", START_SECONDS):
@@ -133,13 +144,12 @@ def _is_ready(url: str) -> bool:
 
 def _do_faults(this: Run, load: Load) -> None:
     """In a thread of their own, one after another, while this one watches the supervisor."""
-    faults = draw(this.random, this.options.wanted)
     striker = Striker(this.layout, Sight(this.engine), load, this.node, Random(this.random.random()))
     broken: list[Exception] = []
 
     def strike_all() -> None:
         try:
-            _strike_all(this, faults, striker, load)
+            _strike_all(this, striker, load)
         except Exception as error:  # noqa: BLE001  # carried over to the main thread
             broken.append(error)
 
@@ -150,41 +160,56 @@ def _do_faults(this: Run, load: Load) -> None:
         raise broken[0]
 
 
-def _strike_all(this: Run, faults: list[Fault], striker: Striker, load: Load) -> None:
-    pending = [(fault, 1) for fault in faults]
+def _strike_all(this: Run, striker: Striker, load: Load) -> None:
+    options = this.options
+    pending = [(fault, 1) for fault in this.faults]
+    deadline = time.monotonic() + options.within
     for number, (fault, tries) in enumerate(pending, 1):
+        if time.monotonic() > deadline:
+            this.screen.say(f"no more faults: {options.within:.0f} s are over")
+            return
         # The load is spread over the faults, so that the last one still meets some, but in bursts that queue up.
-        due = this.options.jobs * min(-(-number // BURST) * BURST, len(faults)) // len(faults)
+        due = options.wanted.jobs * min(-(-number // BURST) * BURST, len(this.faults)) // len(this.faults)
         load.release(max(0, due - len(load.released)))
         began = time.monotonic()
         hit = striker.strike(fault)
-        if hit is None:
+        if hit:
+            this.hits.append(hit)
+        else:
             this.missed.append(fault)
             if tries < TRIES:
                 pending.append((fault, tries + 1))
-        else:
-            this.hits.append(hit)
-        seen = f"({hit.process}), {len(hit.jobs)} jobs running" if hit else "was not seen running in time"
-        this.say(f"{number:3} {fault.act} {fault.kind} {seen}, {time.monotonic() - began:.1f} s")
+        this.screen.faults(number, len(pending))
+        _tell(this, f"{number:3}/{len(pending)} {_seen(fault, hit)}, {time.monotonic() - began:.1f} s", load)
         time.sleep(this.random.uniform(*PAUSE))
+
+
+def _seen(fault: Fault, hit: Hit | None) -> str:
+    if hit is None:
+        return f"{fault.act} {fault.kind} was not seen running in time, and is put off"
+    return f"{fault.act} {fault.kind} ({hit.process}), {len(hit.jobs)} jobs running"
+
+
+def _tell(this: Run, line: str, load: Load) -> None:
+    with suppress(*LOST):  # then the next line tells
+        this.ended = Sight(this.engine).ended()
+    this.screen.jobs(this.ended, len(load.released))
+    this.screen.say(f"{line}; {this.ended} of {len(load.released)} jobs ended")
 
 
 def _end(this: Run, load: Load) -> None:
     """Send what is left, and wait until nothing is open or the bound is reached."""
     load.release()
     began = time.monotonic()
-    open_rows = select(job_rows.c.id).where(job_rows.c.state.in_(OPEN)).limit(1)
 
     def quiet() -> bool:
-        if load.unanswered:
-            return False
-        with this.engine.connect() as connection:
-            return connection.execute(open_rows).one_or_none() is None
+        this.screen.jobs(Sight(this.engine).ended(), len(load.released))
+        return not load.unanswered and not Sight(this.engine).open()
 
-    ended = this.node.until(quiet, this.options.bound)
+    ended = this.node.until(quiet, this.options.quiet_within, every=0.2)
     load.stop()
     took = time.monotonic() - began
-    this.say(f"{'quiet' if ended else 'NOT quiet'} {took:.0f} s after the last fault")
+    this.screen.say(f"{'quiet' if ended else 'NOT quiet'} {took:.0f} s after the last fault")
 
 
 def _report(this: Run, load: Load, sink: Sink, seconds: float) -> Report:
@@ -196,7 +221,7 @@ def _report(this: Run, load: Load, sink: Sink, seconds: float) -> Report:
         seconds=seconds,
         hits=this.hits,
         missed=this.missed,
-        required=options.wanted.cells,
+        wanted=options.wanted,
         findings=findings,
         answers=load.answers,
         accepted=sum(job.accepted_at is not None for job in load.released),

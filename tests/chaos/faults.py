@@ -14,7 +14,7 @@ from chaos.load import Load
 from chaos.node import Node
 from chaos.plan import Act, Fault, Kind
 from chaos.sight import Sight, wait_for
-from chaos.suite import LEASE, SCHEDULERS, Layout, replicas, worker_name
+from chaos.suite import LEASE, Layout, replicas, worker_name
 from chaos.supervisor import process_of
 
 from penstock_contracts.queues import MAIL
@@ -64,7 +64,7 @@ class Striker:
         if fault.act in (Act.WIPE, Act.COPY, Act.RESTORE):
             return self._on_redis(fault)
         name = self._choose(fault.kind)
-        frozen = wait_for(lambda: self._freeze_running(fault.kind, name), SIGHT_DEADLINE, every=0.005)
+        frozen = wait_for(lambda: self._freeze_running(fault.kind, name), SIGHT_DEADLINE)
         if frozen is None:
             return None
         tree, seen = frozen
@@ -73,9 +73,9 @@ class Striker:
         return Hit(fault, name, seen, began, time.time(), late)
 
     def _choose(self, kind: Kind) -> str:
-        if kind.queue:
-            return self._random.choice(replicas(kind.queue, self._layout))
-        return self._random.choice(SCHEDULERS) if kind is Kind.SCHEDULER else kind.value.partition(" ")[0]
+        name = kind.value.partition(" ")[0]
+        several = kind.queue is not None or kind is Kind.SCHEDULER
+        return self._random.choice(replicas(name, self._layout)) if several else name
 
     def _process(self, name: str) -> psutil.Process | None:
         return self._node.supervisor if name == Kind.SUPERVISOR else process_of(self._layout.folder, name)

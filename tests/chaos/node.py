@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from chaos.sight import wait_for
+from chaos.sight import LOOK_EVERY, wait_for
 from chaos.suite import Layout
 
 from penstock_cli.local.orphans import die_with_parent
@@ -32,7 +32,7 @@ class Node:
         except psutil.NoSuchProcess:
             return None
 
-    def until(self, condition: Callable[[], object], seconds: float) -> bool:
+    def until(self, condition: Callable[[], object], seconds: float, *, every: float = LOOK_EVERY) -> bool:
         """Keep the supervisor running until the condition holds, for so long at most."""
 
         def look() -> object:
@@ -40,7 +40,7 @@ class Node:
                 self._started = self._start()
             return condition()
 
-        return bool(wait_for(look, seconds))
+        return bool(wait_for(look, seconds, every=every))
 
     def stop(self) -> None:
         """End everything."""

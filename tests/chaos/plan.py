@@ -48,9 +48,6 @@ SIGNALS = (Act.KILL, Act.STOP, Act.TERM)
 CELLS = tuple((kind, act) for kind in Kind for act in SIGNALS)
 """Each must have been hit at least once while its job ran, or the run proves nothing about it."""
 
-SHORT_CELLS = tuple((queue_kind, Act.KILL) for queue_kind in Kind if queue_kind.queue)
-"""For a run of less than a minute: every kind of worker process, killed."""
-
 COPY_AHEAD = 8
 """How many faults lie between the copy of Redis's files and the moment they are put back."""
 
@@ -65,21 +62,38 @@ class Fault:
 
 @dataclass(frozen=True)
 class Wanted:
-    """How much is to be done. `cells`: what must be hit at least once."""
-
-    faults: int
-    wipes: int
-    restores: int
-    cells: tuple[tuple[Kind, Act], ...] = CELLS
-
-
-def draw(random: Random, wanted: Wanted) -> list[Fault]:
-    """All cells as often as they fit, then any of them at random, in a random order; wipes and restores in between.
+    """How much is to be done. `cells`: what must be hit at least once; `replicas`: workers of each queue.
 
     Raises ValueError where there are fewer faults than cells.
     """
-    if wanted.faults < len(wanted.cells):
-        raise ValueError(f"--faults: at least {len(wanted.cells)} are needed, one for each process and signal")
+
+    jobs: int
+    faults: int
+    wipes: int
+    restores: int
+    replicas: int
+    cells: tuple[tuple[Kind, Act], ...]
+
+    def __post_init__(self) -> None:
+        if self.faults < len(self.cells):
+            raise ValueError(f"--faults: at least {len(self.cells)} are needed, one for each process and signal")
+
+    @property
+    def hits(self) -> int:
+        """What must be done in all; a copy of Redis's files is no hit."""
+        return self.faults + self.wipes + self.restores
+
+
+SHORT_CELLS = tuple(
+    (kind, Act.KILL)
+    for kind in (Kind.DATASET, Kind.GENERATION_CHILD, Kind.MAIL, Kind.OPS_TRACE, Kind.REDIS, Kind.POSTGRES)
+)
+SHORT = Wanted(jobs=40, faults=len(SHORT_CELLS), wipes=1, restores=0, replicas=1, cells=SHORT_CELLS)
+"""For a run of less than a minute: a worker of each queue and both servers are killed, and Redis is emptied."""
+
+
+def draw(random: Random, wanted: Wanted) -> list[Fault]:
+    """All cells as often as they fit, then any of them at random, in a random order; wipes and restores in between."""
     full_rounds, rest = divmod(wanted.faults, len(wanted.cells))
     # What the supervisor gets hits everything else as well, and takes the longest to come back from.
     single = [cell for cell in wanted.cells if cell[0] is not Kind.SUPERVISOR]

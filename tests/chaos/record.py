@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.faults import Hit
-from chaos.plan import Act, Kind
+from chaos.plan import SIGNALS, Kind
 from chaos.sight import OPEN
 from chaos.sink import Sink
 from chaos.work import Job
@@ -22,17 +22,15 @@ from penstock_contracts.queues import DATASET, GENERATION, MAIL, OPS_TRACE
 from penstock_runtime.schema import dataset_rows, datasets, files, jobs, user_actions
 
 TASKS = {task.queue: task.name for task in (IMPORT_FILE, REPORT, REGISTRATION_CONFIRMATION, USER_ACTIONS)}
-COMMIT_SECONDS = 2.0
-"""From a mail server's 250 to the commit of its job, on a busy machine. A fault within it may send the mail again."""
-
-MAIL_STOPPERS = (Kind.MAIL, Kind.POSTGRES, Kind.SUPERVISOR)
+NEAR = 2.0
+"""Seconds before and after a fault in which a mail's delivery may have to do with it, on a busy machine."""
 
 
 @dataclass
 class Findings:
     """Everything but `again` must be empty. Each entry is a sentence for people.
 
-    again: mails delivered more than once because a fault came between the server's 250 and the commit.
+    again: mails delivered more than once where their own worker was hit between our last check and our commit.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -168,18 +166,23 @@ def _examine_files(effects: Effects, storage: Path, findings: Findings) -> None:
 
 
 def _examine_mails(rows: Iterable[Any], sink: Sink, hits: Sequence[Hit], findings: Findings) -> None:
-    """A mail may come again where a fault that stops its worker came after the 250 and before the commit."""
-    windows = [
-        (hit.began - COMMIT_SECONDS, hit.ended)
-        for hit in hits
-        if hit.fault.kind in MAIL_STOPPERS and hit.fault.act in (Act.KILL, Act.STOP, Act.TERM)
-    ]
-    known = {row.result["message_id"]: row for row in rows if row.queue == MAIL.name and row.result}
+    """A mail cannot be taken back: one whose worker is hit between the server's 250 and our commit comes again."""
+    known = {row.result["message_id"]: row.id for row in rows if row.queue == MAIL.name and row.result}
     for message_id, times in sink.deliveries.items():
-        row = known.get(message_id)
-        about = f"mail {message_id} (job {row.id if row else 'unknown'}): delivered {len(times)} times"
-        unexplained = [at for at in times[:-1] if not any(began <= at <= ended for began, ended in windows)]
-        if row is None or unexplained:
+        job_id = known.get(message_id)
+        about = f"mail {message_id} (job {job_id or 'unknown'}): delivered {len(times)} times"
+        explained = [any(_explains(hit, job_id, at) for hit in hits) for at in times[:-1]]
+        if job_id is None or not all(explained):
             findings.doubled.append(f"{about}, at {times}, without a fault that explains it")
         elif len(times) > 1:
             findings.again.append(about)
+
+
+def _explains(hit: Hit, job_id: str | None, at: float) -> bool:
+    """Whether a mail that was delivered then may be sent again because of this fault.
+
+    Of a worker that is hit all jobs are known. A supervisor takes every worker with it, also a job that has just begun.
+    A PostgreSQL or Redis that is hit excuses nothing: the worker lives, and waits for them.
+    """
+    stops_the_worker = job_id in hit.jobs if hit.fault.kind is Kind.MAIL else hit.fault.kind is Kind.SUPERVISOR
+    return stops_the_worker and hit.fault.act in SIGNALS and hit.began - NEAR <= at <= hit.ended + NEAR

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 
 from chaos.faults import Hit
-from chaos.plan import SIGNALS, Act, Fault, Kind
+from chaos.plan import SIGNALS, Act, Fault, Kind, Wanted
 from chaos.record import Findings, sentences
 from rich.console import Console
 from rich.table import Table
@@ -24,7 +24,7 @@ class Report:
     seconds: float
     hits: Sequence[Hit]
     missed: Sequence[Fault]
-    required: Sequence[tuple[Kind, Act]]
+    wanted: Wanted
     findings: Findings
     answers: Counter[str]
     accepted: int
@@ -34,7 +34,12 @@ class Report:
     def zeros(self) -> list[str]:
         """The required cells that were never hit."""
         done = {(hit.fault.kind, hit.fault.act) for hit in self.hits}
-        return [f"{kind} {act}" for kind, act in self.required if (kind, act) not in done]
+        return [f"{kind} {act}" for kind, act in self.wanted.cells if (kind, act) not in done]
+
+    @property
+    def undone(self) -> int:
+        """How many of the faults that were wanted were not done, however often they were tried."""
+        return self.wanted.hits - sum(hit.fault.act is not Act.COPY for hit in self.hits)
 
     @property
     def faults_in_answers(self) -> list[str]:
@@ -47,6 +52,8 @@ class Report:
         found = self.findings
         named = {"lost": found.lost, "stuck": found.stuck, "doubled": found.doubled, "failed": found.failed}
         counted = [f"{len(sentences)} {name}" for name, sentences in named.items() if sentences]
+        if self.undone > 0:
+            counted.append(f"{self.undone} of {self.wanted.hits} faults not done")
         return counted + [f"never hit: {cell}" for cell in self.zeros] + self.faults_in_answers
 
 
@@ -98,11 +105,12 @@ def _summary(report: Report) -> Table:
     table = Table(title=f"seed {report.seed}, {report.seconds:.0f} s", show_header=False)
     rows: dict[str, object] = {
         "jobs accepted": report.accepted,
+        "faults done, of those wanted": f"{report.wanted.hits - report.undone} of {report.wanted.hits}",
         "lost": len(found.lost),
         "doubled": len(found.doubled),
         "stuck": len(found.stuck),
         "failed or dead": len(found.failed),
-        "mails sent again (fault between 250 and commit)": len(found.again),
+        "mails sent again (worker hit between 250 and commit)": len(found.again),
         "Redis emptied": acts[Act.WIPE],
         "Redis put back to an older state": acts[Act.RESTORE],
         "requests repeated": report.repeated,

@@ -49,6 +49,10 @@ class Sight:
         query = select(func.count()).where(jobs.c.state.in_(OPEN))
         return int(self._rows(query.where(jobs.c.queue == queue.name) if queue else query)[0][0])
 
+    def ended(self) -> int:
+        """How many jobs have ended."""
+        return int(self._rows(select(func.count()).where(jobs.c.finished_at.is_not(None)))[0][0])
+
     def state(self, job_id: str) -> str | None:
         """The state of one job; None: there is no such row."""
         rows = self._rows(select(jobs.c.state).where(jobs.c.id == job_id))

@@ -18,14 +18,15 @@ THINKS = (0.02, 0.6)
 class Sink:
     """Deliveries by Message-ID: the times (`time.time()`) of the 250 to their DATA."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, thinks: tuple[float, float]) -> None:
         self.deliveries: defaultdict[str, list[float]] = defaultdict(list)
         self._random = Random(seed)
+        self._thinks = thinks
 
     async def handle_RCPT(
         self, server: object, session: object, envelope: Any, address: str, options: list[str]
     ) -> str:
-        await asyncio.sleep(self._random.uniform(*THINKS))
+        await asyncio.sleep(self._random.uniform(*self._thinks))
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -35,9 +36,9 @@ class Sink:
 
 
 @contextmanager
-def smtp_sink(port: int, seed: int) -> Iterator[Sink]:
-    """A sink that listens on this port of 127.0.0.1."""
-    sink = Sink(seed)
+def smtp_sink(port: int, seed: int, thinks: tuple[float, float] = THINKS) -> Iterator[Sink]:
+    """A sink that listens on this port of 127.0.0.1, and takes so many seconds to think."""
+    sink = Sink(seed, thinks)
     controller = Controller(sink, hostname="127.0.0.1", port=port)
     controller.start()
     try:

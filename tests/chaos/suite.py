@@ -28,12 +28,12 @@ SETTINGS = {
     "PENSTOCK_REGISTRATION_RATE": "1000000/minute",
     "PYTHONWARNINGS": "ignore",
 }
+SCHEDULER = "scheduler"
 CONCURRENCY = {Pool.PREFORK: "1", Pool.GEVENT: "10"}
-SCHEDULERS = ("scheduler-1", "scheduler-2")
 
 
 class Layout(BaseModel):
-    """Where one run keeps its files and listens. `replicas`: worker processes of each queue."""
+    """Where one run keeps its files and listens. `replicas`: worker processes of each queue, and schedulers."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -92,9 +92,9 @@ class Layout(BaseModel):
         }
 
 
-def replicas(queue: Queue, layout: Layout) -> list[str]:
-    """The names of a queue's worker processes."""
-    return [f"{queue.name}-{number}" for number in range(1, layout.replicas + 1)]
+def replicas(name: str, layout: Layout) -> list[str]:
+    """The names of the processes that are alike: a queue's workers, or the schedulers."""
+    return [f"{name}-{number}" for number in range(1, layout.replicas + 1)]
 
 
 def worker_name(process: str) -> str:
@@ -108,7 +108,7 @@ def programs(layout: Layout) -> list[Program]:
     workers = [
         Program(name, queue.name, _worker(queue, name), _unasked, environment=environment)
         for queue in QUEUES
-        for name in replicas(queue, layout)
+        for name in replicas(queue.name, layout)
     ]
     beat = [sys.executable, "-m", "celery", "-A", "penstock_scheduler.app", "beat"]
     api = [sys.executable, "-m", "gunicorn", "-c", "python:penstock_api.gunicorn_conf"]
@@ -116,7 +116,7 @@ def programs(layout: Layout) -> list[Program]:
         _server(postgres_in(layout.folder / "postgres", layout.postgres)),
         _server(redis_in(layout.redis_folder, layout.redis)),
         *workers,
-        *(Program(name, "relay", beat, _unasked, environment=environment) for name in SCHEDULERS),
+        *(Program(name, "relay", beat, _unasked, environment=environment) for name in replicas(SCHEDULER, layout)),
         Program("api", "api", api, _unasked, environment=environment),
     ]
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg
 import pytest
 import redis
 from sqlalchemy import Engine, Row, delete, func, select, update
@@ -27,7 +26,7 @@ from penstock_runtime.database import connect, engine_on
 from penstock_runtime.ledger import Accepted, accept
 from penstock_runtime.migrate import upgrade
 from penstock_runtime.relay import Relay
-from penstock_runtime.schema import jobs, metadata
+from penstock_runtime.schema import jobs
 from penstock_runtime.settings import RuntimeSettings, load
 
 
@@ -69,27 +68,10 @@ def at_once() -> Callable[[int, Callable[[int], Any]], list[Any]]:
     return _at_once
 
 
-@pytest.fixture(scope="session")
-def _only_database(_template: str) -> str:
-    server, _, template = _template.rpartition("/")
-    with psycopg.connect(f"{server}/template1", autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE runtime TEMPLATE "{template}"')
-    return f"{server}/runtime"
-
-
 @pytest.fixture
-def database_url(_only_database: str) -> str:
-    """One database for all of these many tests, emptied: it takes a tenth of the time that making one does."""
-    with psycopg.connect(_only_database) as connection:
-        # Of the tests before, nothing goes on.
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        tables = ", ".join(table.name for table in metadata.sorted_tables)
-        connection.execute(f"TRUNCATE {tables}")
-        connection.execute("INSERT INTO relay (id) VALUES (1)")
-    return _only_database
+def database_url(emptied_database_url: str) -> str:
+    """These are many tests, and what they start has ended with them."""
+    return emptied_database_url
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,72 @@
+"""What a run does is drawn from its seed, all of it before anything runs."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+from chaos import work
+from chaos.plan import CELLS, COPY_AHEAD, SHORT, SIGNALS, Act, Fault, Kind, Wanted, draw
+
+from penstock_contracts.queues import QUEUES
+
+FULL = Wanted(jobs=2000, faults=110, wipes=5, restores=2, replicas=2, cells=CELLS)
+SEEDS = pytest.mark.parametrize("seed", range(20))
+
+
+def planned(seed: int, wanted: Wanted = FULL) -> tuple[list[work.Job], list[Fault]]:
+    random = Random(seed)
+    return work.draw(random, wanted.jobs, "run"), draw(random, wanted)
+
+
+@SEEDS
+def test_the_same_seed_draws_the_same_jobs_and_faults_and_another_one_others(seed: int) -> None:
+    assert planned(seed) == planned(seed)
+    jobs, faults = planned(seed)
+    other_jobs, other_faults = planned(seed + 1)
+    assert jobs != other_jobs
+    assert faults != other_faults
+
+
+@SEEDS
+@pytest.mark.parametrize("wanted", [FULL, SHORT], ids=["full", "short"])
+def test_a_plan_has_what_is_wanted_and_every_cell(seed: int, wanted: Wanted) -> None:
+    _, faults = planned(seed, wanted)
+    acts = Counter(fault.act for fault in faults)
+    assert sum(acts[act] for act in SIGNALS) == wanted.faults
+    assert (acts[Act.WIPE], acts[Act.RESTORE], acts[Act.COPY]) == (wanted.wipes, wanted.restores, wanted.restores)
+    assert set(wanted.cells) <= {(fault.kind, fault.act) for fault in faults}
+
+
+@SEEDS
+def test_before_redis_is_put_back_there_is_a_copy_some_faults_older(seed: int) -> None:
+    _, faults = planned(seed)
+    copied: list[int] = []
+    for number, fault in enumerate(faults):
+        if fault.act is Act.COPY:
+            copied.append(number)
+        if fault.act is Act.RESTORE:
+            assert number - copied[0] >= COPY_AHEAD
+
+
+def test_every_process_and_signal_is_a_cell() -> None:
+    assert len(CELLS) == len(Kind) * len(SIGNALS) == 36
+
+
+def test_a_plan_that_cannot_hit_every_cell_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 36 are needed"):
+        Wanted(jobs=10, faults=35, wipes=0, restores=0, replicas=1, cells=CELLS)
+
+
+@pytest.mark.parametrize("count", [40, 2000])
+def test_the_jobs_are_as_many_as_wanted_and_of_every_queue(count: int) -> None:
+    drawn = work.draw(Random(1), count, "run")
+    assert len(drawn) == count
+    assert set(Counter(job.queue for job in drawn)) == set(QUEUES)
+    assert len({job.key for job in drawn}) == count
+
+
+def test_a_job_is_always_asked_for_in_the_same_words() -> None:
+    """Else a repeat would be another body under the same key, and refused."""
+    for job in work.draw(Random(1), 40, "run"):
+        first, again = (work.request(job, ["a dataset", "another"]) for _ in range(2))
+        assert first == again
