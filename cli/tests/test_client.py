@@ -1,93 +1,84 @@
-"""`penstock queues` and `penstock jobs` with a real API."""
+"""`penstock queues`, and the commands that show, list and steer jobs, with a real API."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
 
-import httpx
 import pytest
-from click.testing import Result
-from processes import eventually
-from sqlalchemy import Engine, text
-from typer.testing import CliRunner
+from command_line import Penstock, RunningApi
 
-from penstock_cli.local.ports import free_port
-from penstock_cli.main import app
-from penstock_runtime.errors import PenstockError
-from penstock_runtime.keys import create_key
-from penstock_runtime.settings import RuntimeSettings
+from penstock_runtime.keys import Scope
 
 REPORT = '{"dataset_id": "01936b0e-8a55-7c1c-9d4b-3f1f0a4e9a10"}'
-
-Penstock = Callable[..., Result]
-
-
-@pytest.fixture
-def api_url(settings: RuntimeSettings, tmp_path: Path) -> Iterator[str]:
-    """gunicorn with the API, as users start it, on this test's own database."""
-    port = free_port()
-    environment = {
-        "PENSTOCK_DATABASE_URL": settings.database_url,
-        "CELERY_BROKER_URL": settings.broker_url,
-        "PENSTOCK_STORAGE_URL": settings.storage_url,
-        "PENSTOCK_API_PORT": str(port),
-        "PENSTOCK_API_WORKERS": "1",
-        "PENSTOCK_API_LISTENER_SECONDS": "1",  # so that whoever watches has to come back
-    }
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:penstock_api.gunicorn_conf"]
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"{url}/healthz").is_success
-        except httpx.TransportError:
-            return False
-
-    try:
-        eventually(answers, "the API answers")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(20)
+FAILED = """state = 'failed', error = '{"code"\\: "rejected", "message"\\: "no such dataset"}', finished_at = now()"""
 
 
 @pytest.fixture
-def environment(api_url: str, database: Engine) -> dict[str, str]:
-    """What a user sets."""
-    with database.begin() as connection:
-        _, key = create_key(connection, "default", "cli")
-    return {"PENSTOCK_API_URL": api_url, "PENSTOCK_API_KEY": key}
+def job_id(penstock: Penstock) -> str:
+    """A job that waits."""
+    return penstock("jobs", "submit", "generation.report", REPORT).output.strip()
 
 
-@pytest.fixture
-def penstock(environment: dict[str, str]) -> Penstock:
-    return lambda *arguments: CliRunner().invoke(app, arguments, env=environment)
+def test_a_job_is_shown_cancelled_and_started_over(penstock: Penstock, job_id: str) -> None:
+    shown = penstock("jobs", "show", job_id)
+    cancelled = penstock("jobs", "cancel", job_id, "--json")
+    retried = penstock("jobs", "retry", job_id, "--json")
+
+    assert (shown.status, cancelled.status, retried.status) == (0, 0, 0)
+    assert job_id in shown.output
+    assert json.loads(cancelled.output)["state"] == "cancelled"
+    assert json.loads(retried.output)["state"] == "accepted"
+    assert penstock("jobs", "retry", job_id).status == 1
 
 
-def change(database: Engine, assignments: str) -> None:
-    with database.begin() as connection:
-        connection.execute(text(f"UPDATE jobs SET {assignments}"))
+def test_a_job_is_shown_with_its_reason_its_times_and_its_result(
+    penstock: Penstock, running_api: RunningApi, job_id: str
+) -> None:
+    running_api.change(job_id, f"{FAILED}, started_at = now() - interval '90 seconds', result = '{{\"rows\"\\: 17}}'")
+    shown = penstock("jobs", "show", job_id).output
+
+    for words in ("failed", "rejected: no such dataset", "0 of 3", "90.0 s after its last start", '"rows": 17'):
+        assert words in shown
 
 
-def test_a_job_is_submitted_shown_listed_cancelled_and_started_over(penstock: Penstock, tmp_path: Path) -> None:
-    (tmp_path / "report.json").write_text(REPORT)
-    job_id = penstock(
-        "jobs", "submit", "generation.report", f"@{tmp_path}/report.json", "--key", "monday"
-    ).output.strip()
+def test_several_jobs_are_steered_at_once_and_told_as_one_line_each(penstock: Penstock, job_id: str) -> None:
+    other = penstock("jobs", "submit", "generation.report", REPORT).output.strip()
+    told = penstock("jobs", "cancel", job_id, other, "--json").output.splitlines()
 
-    assert penstock("jobs", "submit", "generation.report", REPORT, "--key", "monday").output.strip() == job_id
-    assert job_id in penstock("jobs", "show", job_id).output
-    assert [job["id"] for job in json.loads(penstock("jobs", "list", "--json").output)] == [job_id]
-    assert json.loads(penstock("jobs", "list", "--json", "--queue", "mail").output) == []
-    assert json.loads(penstock("jobs", "cancel", job_id, "--json").output)["state"] == "cancelled"
-    assert "cancelled" in penstock("jobs", "list", "--in", "cancelled").output
-    assert json.loads(penstock("jobs", "retry", job_id, "--json").output)["state"] == "accepted"
+    assert [(job["id"], job["state"]) for job in map(json.loads, told)] == [
+        (job_id, "cancelled"),
+        (other, "cancelled"),
+    ]
+
+
+def test_jobs_are_listed_by_queue_task_and_state(penstock: Penstock, running_api: RunningApi, job_id: str) -> None:
+    def listed(*filters: str) -> list[str]:
+        return [job["id"] for job in json.loads(penstock("jobs", "list", "--json", *filters).output)]
+
+    running_api.change(job_id, FAILED)
+    assert listed() == [job_id]
+    assert listed("--queue", "generation", "--task", "generation.report", "--in", "failed") == [job_id]
+    assert listed("--queue", "mail") == listed("--task", "dataset.import_file") == listed("--in", "running") == []
+    assert "rejected: no such dataset" in penstock("jobs", "list").output
+
+    refused = penstock("jobs", "list", "--in", "lost")
+    assert refused.status == 1
+    assert refused.told.startswith("query.state: ")
+
+
+def test_a_list_goes_on_where_it_ended_and_ids_are_never_cut(penstock: Penstock, tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_text(f"{REPORT}\n" * 205)
+    ids = penstock("jobs", "submit", "generation.report", "--lines", str(file)).output.split()
+    assert len(ids) == 205
+
+    first = penstock("jobs", "list", "--limit", "203", COLUMNS="80")
+    cursor = first.told.strip().rpartition("--cursor ")[2]
+    rest = penstock("jobs", "list", "--cursor", cursor, "--json")
+    shown = [line.split()[0] for line in first.output.splitlines()[1:]]
+    assert {*shown, *(job["id"] for job in json.loads(rest.output))} == {*ids}
+    assert rest.told == ""
 
 
 def test_queues_are_shown_with_units(penstock: Penstock) -> None:
@@ -99,67 +90,75 @@ def test_queues_are_shown_with_units(penstock: Penstock) -> None:
     assert [queue["in_flight"] for queue in told] == [0, 0, 0, 0]
 
 
-def test_watching_goes_on_after_the_stream_has_closed(
-    penstock: Penstock, environment: dict[str, str], database: Engine, tmp_path: Path
-) -> None:
-    job_id = penstock("jobs", "submit", "generation.report", REPORT).output.strip()
-    program = "from penstock_cli.main import main; main()"
-    log = tmp_path / "watched"
-    with log.open("wb") as file:
-        watching = subprocess.Popen(
-            [sys.executable, "-c", program, "jobs", "watch", job_id, "--json"],
-            env=os.environ | environment,
-            stdout=file,
-        )
-    try:
-        for state in ("queued", "running", "succeeded"):  # each in a stream of its own, which lasts a second
-            eventually(lambda: log.stat().st_size, "something is told")
-            change(database, f"state = '{state}'")
-            eventually(lambda state=state: f'"state": "{state}"' in log.read_text(), f"{state} is told")
-        assert watching.wait(20) == 0
-    finally:
-        watching.kill()
-        watching.wait()
-    assert json.loads(log.read_text().splitlines()[-1])["state"] == "succeeded"
-
-
-def test_watching_a_job_that_failed_ends_with_status_1_and_its_reason(penstock: Penstock, database: Engine) -> None:
-    job_id = penstock("jobs", "submit", "generation.report", REPORT).output.strip()
-    change(database, """state = 'failed', error = '{"code"\\: "rejected", "message"\\: "no such dataset"}'""")
-    watched = penstock("jobs", "watch", job_id)
-
-    assert watched.exit_code == 1
-    assert "failed rejected: no such dataset" in watched.output
-
-
 def test_a_problem_is_told_with_its_code_and_request_id(penstock: Penstock) -> None:
-    refused: list[Any] = [penstock("jobs", "show", "never-issued"), penstock("jobs", "watch", "never-issued")]
-    refused.append(penstock("jobs", "submit", "no.such_task", "{}"))
-
-    for one in refused:
-        assert isinstance(one.exception, PenstockError)
-        assert ", request " in one.exception.message
-    assert refused[0].exception.message.startswith("there is no such job (not_found, request ")
+    unknown = [penstock("jobs", verb, "never-issued") for verb in ("show", "cancel", "retry", "watch")]
+    for refused in unknown:
+        assert refused.status == 1
+        assert "there is no such job (not_found, request " in refused.told
 
 
-@pytest.mark.parametrize("payload", ["{", "@/no/such/file"])
-def test_a_payload_that_cannot_be_read_is_told_before_anything_is_asked(payload: str) -> None:
-    refused = CliRunner().invoke(app, ["jobs", "submit", "generation.report", payload], env={})
-    assert refused.exit_code == 2
+def test_a_key_that_is_unknown_or_does_not_allow_it_is_told(
+    penstock: Penstock, running_api: RunningApi, tenant: str, job_id: str
+) -> None:
+    reads = running_api.key(tenant, Scope.READ)
+    wrong = penstock("jobs", "list", PENSTOCK_API_KEY=reads[:-1] + ("A" if reads[-1] != "A" else "B"))
+    lacks = penstock("jobs", "cancel", job_id, PENSTOCK_API_KEY=reads)
+
+    assert (wrong.status, lacks.status) == (1, 1)
+    assert "this key is unknown, expired or revoked (unauthorized, request " in wrong.told
+    assert "this key lacks the scope write; " in lacks.told
+    assert reads not in wrong.told + lacks.told
+
+
+def test_an_api_that_cannot_work_just_now_is_waited_for_as_long_as_one_likes(
+    penstock: Penstock, running_api: RunningApi, job_id: str
+) -> None:
+    running_api.gate.refuse()
+    try:
+        impatient = penstock("jobs", "show", job_id, PENSTOCK_API_PATIENCE="0")
+    finally:
+        running_api.gate.let_through()
+
+    assert impatient.status == 4
+    assert "(unavailable, request " in impatient.told
+    assert penstock("jobs", "show", job_id).status == 0
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("given", "status", "words"),
     [
-        ({}, "PENSTOCK_API_URL: is not set"),
-        ({"PENSTOCK_API_URL": "http://127.0.0.1:1"}, "PENSTOCK_API_KEY: is not set"),
+        ({}, 1, "PENSTOCK_API_URL: is not set"),
+        ({"PENSTOCK_API_URL": "http://127.0.0.1:1"}, 1, "PENSTOCK_API_KEY: is not set"),
         (
             {"PENSTOCK_API_URL": "http://127.0.0.1:1", "PENSTOCK_API_KEY": "pk_"},
-            "the API at http://127.0.0.1:1 did not",
+            4,
+            "nothing answers at http://127.0.0.1:1: ",
         ),
+        ({"PENSTOCK_API_URL": "127.0.0.1:1", "PENSTOCK_API_KEY": "pk_"}, 1, "PENSTOCK_API_URL: "),
+        ({"PENSTOCK_API_URL": "http://[", "PENSTOCK_API_KEY": "pk_"}, 1, "PENSTOCK_API_URL: this is no URL"),
     ],
 )
-def test_what_is_missing_is_told(given: dict[str, str], words: str, tmp_path: Path) -> None:
-    refused = CliRunner().invoke(app, ["queues", "--state", str(tmp_path)], env=given)
-    assert isinstance(refused.exception, PenstockError)
-    assert refused.exception.message.startswith(words)
+def test_what_is_missing_is_told(given: dict[str, str], status: int, words: str, tmp_path: Path) -> None:
+    refused = Penstock({})("queues", "--state", str(tmp_path), **given)
+    assert refused.status == status
+    assert refused.told.startswith(words)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_server_that_is_no_penstock_api_is_told(penstock: Penstock, status: int) -> None:
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b"<p>Welcome</p>")
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Site) as site:
+        Thread(target=site.serve_forever, daemon=True).start()
+        refused = penstock("queues", "--api", f"http://127.0.0.1:{site.server_port}")
+        site.shutdown()
+
+    assert refused.status == 1
+    assert "Penstock API" in refused.told

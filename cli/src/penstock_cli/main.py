@@ -1,6 +1,5 @@
 """The command line. Each command is a few lines; what it does is in a module of its own."""
 
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +8,16 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from penstock_cli.client import commands
+from penstock_cli.client.jobs import jobs
+from penstock_cli.client.options import console
+from penstock_cli.client.queues import queues
 from penstock_cli.local.interrupts import counted
 from penstock_cli.local.supervisor import Interrupted
+from penstock_cli.statuses import Status, status_of
 from penstock_runtime.errors import PenstockError
 from penstock_runtime.keys import Scope
 
 # What a command needs is imported within it: all of it takes a second, and --help should not.
-
-UNSEEN_WIDTH = 150
-"""Columns of what is written to a file or a pipe."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,8 +28,8 @@ app = typer.Typer(
 )
 key_commands = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 app.add_typer(key_commands, name="keys")
-app.add_typer(commands.jobs, name="jobs")
-app.command()(commands.queues)
+app.add_typer(jobs, name="jobs")
+app.command()(queues)
 
 DEFAULT_STATE = Path(".penstock")
 NEXT = "or the next free one"
@@ -69,7 +68,7 @@ def up(
 
     given = GivenPorts(api_port, mail_page_port, smtp_port, redis_port, postgres_port)
     with counted() as interrupts:
-        run(_console(), state, load(CliSettings), given, interrupts)
+        run(console(), state, load(CliSettings), given, interrupts)
 
 
 @app.command()
@@ -94,7 +93,7 @@ def demo(
 
     given = GivenPorts(api_port, mail_page_port, smtp_port, redis_port, postgres_port)
     with counted() as interrupts:
-        run(_console(), state, load(CliSettings), given, interrupts, keep=keep)
+        run(console(), state, load(CliSettings), given, interrupts, keep=keep)
 
 
 @app.command()
@@ -135,7 +134,7 @@ def list_keys(state: StateFolder = DEFAULT_STATE) -> None:
     """Show all keys, never their secrets."""
     from penstock_cli import keys, ledger
 
-    _console().print(keys.table(ledger.find(state)))
+    console().print(keys.table(ledger.find(state)))
 
 
 @key_commands.command()
@@ -162,16 +161,12 @@ def _options(
         raise typer.Exit
 
 
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else UNSEEN_WIDTH)
-
-
 def main() -> None:
-    """Run the command line. What goes wrong on purpose is one message on standard error, and status 1."""
+    """Run the command line. What goes wrong on purpose is one message on standard error, and a status of its own."""
     try:
         app()
     except Interrupted:
-        raise SystemExit(130) from None
+        raise SystemExit(Status.INTERRUPTED) from None
     except PenstockError as error:
         Console(stderr=True).print(f"penstock: {error.message}", markup=False, highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
+        raise SystemExit(status_of(error)) from None

@@ -37,7 +37,9 @@ class CliSettings(Settings):
 
 
 class ClientSettings(Settings):
-    """Which API the commands ask, and with which key. Empty: that of the suite running on the state folder."""
+    """Which API the commands ask, and with which key. Empty: that of the suite running on the state folder.
+    Times are in seconds."""
 
     api_url: str = Field("", description="such as https://penstock.example.com")
     api_key: SecretStr = Field(SecretStr(""), description="made by `penstock keys create`")
+    api_patience: float = Field(60, ge=0, le=86_400, description="for an API that asks to wait, or was heard before")

@@ -1,11 +1,12 @@
-"""The API over HTTP: requests, problem documents, and a stream of events that goes on after a lost connection."""
+"""The API over HTTP: requests, problem documents, and waiting where the API asks for it."""
 
-import json
+import ipaddress
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -17,29 +18,42 @@ from penstock_runtime.errors import PenstockError, SettingsError
 TIMEOUT = 30
 """Seconds without a byte. A stream of events gives a sign of life every 15 s."""
 
-WAIT = 2
-"""Seconds between two connections to a stream."""
+PAUSE = 2.0
+"""Seconds before a request is repeated, where the API names none."""
+
+BUSY = (429, 503)
+"""Statuses of an answer that may be another one later."""
+
+JOBS = "/v1/jobs"
 
 
 class ApiError(PenstockError):
-    """The API refused, or did not answer."""
+    """The API refused. `errors` says what is wrong with each value: `location` and `message`."""
 
     code = "api"
 
+    def __init__(self, message: str, *, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(message)
+        self.errors = errors or []
+
 
 class Lost(ApiError):
-    """The API did not answer; it may do so later."""
+    """The API did not answer, or not now; it may do so later. `after`: the seconds it asked to wait."""
 
     code = "lost"
 
+    def __init__(self, message: str, *, after: float = PAUSE) -> None:
+        super().__init__(message)
+        self.after = after
 
-def connect(settings: ClientSettings, url: str | None, folder: Path) -> "Api":
+
+def connect(settings: ClientSettings, url: str | None, folder: Path, tell: Callable[[str], None]) -> "Api":
     """The API at `url`, else where the settings say, else that of the suite running on the state folder.
 
     Raises SettingsError where none is named, or no key.
     """
     here = running(folder)
-    address = url or settings.api_url or (here.api_url if here else "")
+    address = (url or settings.api_url or (here.api_url if here else "")).rstrip("/")
     if not address:
         raise SettingsError("PENSTOCK_API_URL: is not set, and no suite runs here; name the API, or use --api")
     key = settings.api_key.get_secret_value()
@@ -47,91 +61,107 @@ def connect(settings: ClientSettings, url: str | None, folder: Path) -> "Api":
         key = (folder / "api_key").read_text(encoding="utf-8").strip()
     if not key:
         raise SettingsError("PENSTOCK_API_KEY: is not set; `penstock keys create` makes a key")
-    return Api(address, key)
+    return Api(address, key, settings.api_patience, tell)
 
 
 class Api:
-    """Every method raises ApiError with the problem's detail, code and request id, or Lost where nobody answers."""
+    """Every method raises ApiError with the problem's detail, code and request id, or Lost where nobody answers.
 
-    def __init__(self, url: str, key: str) -> None:
-        self._url = url
+    An answer that asks to come back later (429, 503) is waited for, for `patience` seconds in all, and `tell` is told.
+    """
+
+    def __init__(self, url: str, key: str, patience: float, tell: Callable[[str], None]) -> None:
+        self._url, self.patience, self._tell = url, patience, tell
+        headers = {"Authorization": f"Bearer {key}"}
         try:
-            self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT)
-        except (httpx.InvalidURL, UnicodeError) as error:
+            # This machine is asked by no proxy of the environment's.
+            self.client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=not _is_here(url))
+        except (httpx.InvalidURL, UnicodeError, ValueError) as error:
             raise SettingsError("PENSTOCK_API_URL: this is no URL; it looks like http://127.0.0.1:8000") from error
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self.client.close()
 
-    def get(self, path: str, **query: Any) -> dict[str, Any]:
+    def get(self, path: str, *, patient: bool = True, **query: Any) -> dict[str, Any]:
         """The answer to a GET; parameters that are None are left out."""
-        return self._ask("GET", path, params={name: value for name, value in query.items() if value is not None})
+        params = {name: value for name, value in query.items() if value is not None}
+        return self._ask("GET", path, lambda: {"params": params}, patient=patient)
 
     def post(self, path: str, body: dict[str, Any] | None = None, *, key: str | None = None) -> dict[str, Any]:
         """The answer to a POST with an Idempotency-Key, a new one where none is given."""
-        headers = {"Idempotency-Key": key or uuid4().hex}
-        return self._ask("POST", path, headers=headers, **({} if body is None else {"json": body}))
+        return self.send(path, lambda: {} if body is None else {"json": body}, key=key)
 
-    def follow(self, job_id: str) -> Iterator[dict[str, Any]]:
-        """The job now, and again at each change, until it has ended. A lost connection is made again.
+    def send(self, path: str, make: Callable[[], dict[str, Any]], *, key: str | None = None) -> dict[str, Any]:
+        """As `post`, with a body that `make` makes anew for each attempt, in httpx's words."""
+        key = key or uuid4().hex
+        try:
+            return self._ask("POST", path, lambda: make() | {"headers": {"Idempotency-Key": key}})
+        except Lost as error:
+            raise Lost(f"{error.message}; repeat it with --key {key}, and nothing is started twice") from error
 
-        Raises Lost where the first connection is not answered.
-        """
-        heard, came = "", False
+    def lost(self, error: Exception) -> Lost:
+        """What a failed connection means."""
+        return Lost(f"nothing answers at {self._url}: {str(error) or type(error).__name__}")
+
+    def _ask(
+        self, method: str, path: str, make: Callable[[], dict[str, Any]], *, patient: bool = True
+    ) -> dict[str, Any]:
+        until = time.monotonic() + (self.patience if patient else 0)
         while True:
             try:
-                for name, kind, data in self._events(job_id, heard):
-                    heard, came = name, True
-                    yield data
-                    if kind == "end":
-                        return
-            except Lost:
-                if not came:
+                return self._once(method, path, make())
+            except Busy as busy:
+                if time.monotonic() + busy.after > until:
                     raise
-            time.sleep(WAIT)
+                self._tell(f"{busy.message}; trying again in {busy.after:g} s")
+                time.sleep(busy.after)
 
-    def _events(self, job_id: str, heard: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        headers = {"Last-Event-ID": heard} if heard else {}
+    def _once(self, method: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            with self._client.stream("GET", f"{job_path(job_id)}/events", headers=headers) as answer:
-                if not answer.is_success:
-                    answer.read()
-                    raise _problem(answer, retry=bool(heard))
-                event: dict[str, str] = {}
-                for line in answer.iter_lines():
-                    name, _, value = line.partition(":")
-                    event[name] = value.removeprefix(" ")
-                    if not line:
-                        if "data" in event:
-                            yield event["id"], event["event"], json.loads(event["data"])
-                        event = {}
-        except httpx.TransportError as error:
-            raise self._lost(error) from error
-
-    def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        try:
-            answer = self._client.request(method, path, **request)
+            answer = self.client.request(method, path, **request)
+        except httpx.UnsupportedProtocol:
+            raise SettingsError("PENSTOCK_API_URL: must begin with http:// or https://") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._lost(error) from error
+            raise self.lost(error) from error
         if not answer.is_success:
-            raise _problem(answer, retry=False)
-        found: dict[str, Any] = answer.json()
-        return found
+            raise problem(answer)
+        with suppress(ValueError):
+            found = answer.json()
+            if isinstance(found, dict):
+                return found
+        raise ApiError(f"what answers at {self._url} is no Penstock API")
 
-    def _lost(self, error: Exception) -> Lost:
-        return Lost(f"the API at {self._url} did not answer ({type(error).__name__})")
+
+class Busy(Lost):
+    """The API answers, but not now."""
 
 
 def job_path(job_id: str) -> str:
     """The address of a job."""
-    return f"/v1/jobs/{quote(job_id, safe='')}"
+    return f"{JOBS}/{quote(job_id, safe='')}"
 
 
-def _problem(answer: httpx.Response, *, retry: bool) -> ApiError:
+def problem(answer: httpx.Response) -> ApiError:
+    """What a refusal means."""
+    errors: list[dict[str, str]] = []
     try:
-        problem = answer.json()
-        said = f"{problem['detail']} ({problem['code']}, request {problem['request_id']})"
+        said = answer.json()
+        message = f"{said['detail']} ({said['code']}, request {said['request_id']})"
+        errors = said.get("errors", [])
+        if len(errors) > 1:
+            message += "".join(f"\n  {one['location']}: {one['message']}" for one in errors)
     except (ValueError, KeyError, TypeError):
-        said = f"the API answered {answer.status_code} with no explanation"
-    return Lost(said) if retry and answer.status_code in (429, 503) else ApiError(said)
+        message = f"{answer.url} answered {answer.status_code} without a reason; is it the address of a Penstock API?"
+    if answer.status_code in BUSY:
+        after = answer.headers.get("Retry-After", "")
+        return Busy(message, after=float(after) if after.isdecimal() else PAUSE)
+    return ApiError(message, errors=errors)
+
+
+def _is_here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,10 +1,30 @@
-"""What the API says, as tables for people."""
+"""What the API says, as tables for people. Times are this machine's."""
 
-from datetime import datetime
+import json
+from datetime import UTC, datetime
 from typing import Any
 
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
+
+STYLES = {
+    "accepted": "dim",
+    "queued": "yellow",
+    "running": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "dead": "bold red",
+    "cancelled": "magenta",
+}
+
+WITH_NOTES = 100
+WITH_TIMES = 124
+"""Columns from which on there is room for what is not the id, the state and the task."""
+
+TIMES = ("not_before", "deadline", "created_at", "started_at", "finished_at")
+HELD = ("cancel_requested",)
+"""What is worth a line only where it holds."""
 
 
 def queues_table(items: list[dict[str, Any]]) -> Table:
@@ -29,44 +49,56 @@ def queues_table(items: list[dict[str, Any]]) -> Table:
     return table
 
 
-def jobs_table(items: list[dict[str, Any]]) -> Table:
-    """Jobs, one a line."""
-    table = Table("id", "task", "state", "attempt", "created", "note", box=None, pad_edge=False)
+def jobs_table(items: list[dict[str, Any]], width: int) -> Table:
+    """Jobs, one a line, in so many columns. Ids stand whole: they are what the next command is given."""
+    table = Table(box=None, pad_edge=False, expand=width >= WITH_NOTES)
+    for name in ("id", "state", "task", *(("created",) if width >= WITH_TIMES else ())):
+        table.add_column(name, no_wrap=True)
+    if width >= WITH_TIMES:
+        table.add_column("took", no_wrap=True, justify="right")
+    if width >= WITH_NOTES:
+        table.add_column("note", no_wrap=True, overflow="ellipsis", ratio=1)
     for job in items:
-        created = datetime.fromisoformat(job["created_at"]).astimezone()
-        table.add_row(
-            Text(job["id"], no_wrap=True),
-            job["task"],
-            job["state"],
-            f"{job['attempt']}/{job['attempts']}",
-            f"{created:%Y-%m-%d %H:%M:%S}",
-            Text(note(job)),
-        )
+        cells = [job["id"], Text(job["state"], STYLES[job["state"]]), job["task"]]
+        if width >= WITH_TIMES:
+            cells += [f"{_local(job['created_at']):%m-%d %H:%M:%S}"]
+            cells += [seconds(_between(job["started_at"], job["finished_at"]))]
+        if width >= WITH_NOTES:
+            cells += [Text(note(job))]
+        table.add_row(*cells)
     return table
 
 
 def job_table(job: dict[str, Any]) -> Table:
     """One job, one fact a line."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in job.items():
-        if value is not None:
-            table.add_row(name.replace("_", " "), Text(str(value)))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name in sorted(job, key=lambda name: name == "result"):  # the longest one comes last
+        value = job[name]
+        if value is None or (name in HELD and not value) or name == "attempts":
+            continue
+        table.add_row(name.replace("_", " "), _fact(name, job))
     return table
 
 
 def note(job: dict[str, Any]) -> str:
-    """What there is to say besides the state: the reason, or how far it has come."""
-    if job["error"]:
+    """What there is to say of a job, or of an event, besides its state: the reason, or how far it has come."""
+    if job.get("error"):
         return f"{job['error']['code']}: {job['error']['message']}"
-    if job["progress"]:
+    if job["progress"] and job["state"] == "running":
         return progress(job["progress"])
-    return "cancel requested" if job["cancel_requested"] else ""
+    if job["cancel_requested"] and job["state"] == "running":
+        return "cancel requested"
+    return _later(job.get("not_before")) if job["state"] == "accepted" else ""
 
 
 def progress(found: dict[str, Any]) -> str:
-    """Such as `500 of 2000 rows`."""
-    total = f" of {found['total']}" if found["total"] else ""
-    return f"{found['done']}{total} {found['unit']}".strip()
+    """Such as `500 of 2,000 rows`, or `12.6 MB of 100.1 MB`."""
+    if found["unit"] == "bytes":
+        return " of ".join(decimal(found[name]) for name in ("done", "total") if found[name] is not None)
+    total = f" of {found['total']:,}" if found["total"] is not None else ""
+    return f"{found['done']:,}{total} {found['unit']}".strip()
 
 
 def seconds(value: float | None) -> str:
@@ -82,3 +114,43 @@ def _oldest(found: dict[str, Any] | None) -> str:
     if found is None:
         return "-"
     return seconds(found["seconds"]) if found["exact"] else f"≥ {seconds(found['seconds'])}"
+
+
+def _fact(name: str, job: dict[str, Any]) -> Text:
+    value = job[name]
+    match name:
+        case "state":
+            return Text(value, STYLES[value])
+        case "attempt":
+            return Text(f"{value} of {job['attempts']}")
+        case "error":
+            return Text(f"{value['code']}: {value['message']}")
+        case "progress":
+            return Text(progress(value))
+    if name in TIMES:
+        return Text(_when(name, job))
+    return Text(json.dumps(value, ensure_ascii=False, indent=2) if isinstance(value, dict) else str(value))
+
+
+def _when(name: str, job: dict[str, Any]) -> str:
+    """A time, and how long it had waited or run by then."""
+    shown = f"{_local(job[name]):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+    if name == "finished_at" and (ran := _between(job["started_at"], job[name])) is not None:
+        return f"{shown}, {seconds(ran)} after its last start"
+    return shown
+
+
+def _later(not_before: str | None) -> str:
+    if not_before is None or datetime.fromisoformat(not_before) <= datetime.now(UTC):
+        return ""
+    return f"not before {_local(not_before):%m-%d %H:%M:%S}"
+
+
+def _local(time: str) -> datetime:
+    return datetime.fromisoformat(time).astimezone()
+
+
+def _between(first: str | None, last: str | None) -> float | None:
+    if first is None or last is None:
+        return None
+    return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
