@@ -81,6 +81,17 @@ def test_a_list_goes_on_where_it_ended_and_ids_are_never_cut(penstock: Penstock,
     assert rest.told == ""
 
 
+def test_the_webhook_secret_is_shown_to_a_key_made_for_it(
+    penstock: Penstock, running_api: RunningApi, tenant: str
+) -> None:
+    told = penstock("webhook-secret", PENSTOCK_API_KEY=running_api.key(tenant, Scope.SECRETS))
+    refused = penstock("webhook-secret")
+
+    assert told.output.startswith("whsec_")
+    assert (refused.status, refused.output) == (1, "")
+    assert "this key lacks the scope secrets; " in refused.told
+
+
 def test_queues_are_shown_with_units(penstock: Penstock) -> None:
     shown = penstock("queues").output
     told = json.loads(penstock("queues", "--json").output)

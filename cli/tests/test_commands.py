@@ -96,6 +96,32 @@ def test_a_revoked_key_works_no_more(database_url: str, database: Engine, tmp_pa
     assert str(unknown.exception).endswith("`penstock keys list` shows all of them")
 
 
+def test_a_key_with_a_rate_of_its_own_is_listed_with_it(database_url: str, tmp_path: Path) -> None:
+    def keys(*arguments: str) -> Result:
+        return run("keys", *arguments, "--state", str(tmp_path), PENSTOCK_DATABASE_URL=database_url)
+
+    keys("create", "--name", "ci", "--rate", "100/second")
+    refused = keys("create", "--name", "cd", "--rate", "often")
+
+    assert " 100/second " in keys("list").output
+    assert str(refused.exception) == "the rate must be such as 10/minute;100/day, or unlimited"
+
+
+def test_a_key_reads_and_writes_and_knows_no_secrets_unless_it_was_made_for_them(
+    database_url: str, database: Engine, tmp_path: Path
+) -> None:
+    def scopes(*named: str) -> set[str]:
+        arguments = ["keys", "create", "--name", "ci", "--state", str(tmp_path), *named]
+        secret = run(*arguments, PENSTOCK_DATABASE_URL=database_url).output.strip()
+        with database.connect() as connection:
+            key = find_key(connection, secret)
+        assert key is not None
+        return {*key.scopes}
+
+    assert scopes() == {"read", "write"}
+    assert scopes("--scope", "secrets") == {"secrets"}
+
+
 def test_a_migration_tells_the_revision(database_url: str, tmp_path: Path) -> None:
     shown = run("migrate", "--state", str(tmp_path), PENSTOCK_DATABASE_URL=database_url)
     assert shown.output == f"the database is at revision {newest()}\n"

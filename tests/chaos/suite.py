@@ -25,7 +25,9 @@ SETTINGS = {
     "PENSTOCK_API_WORKERS": "1",
     # One address is one job: a registration that is repeated because its answer was lost must find the first one.
     "PENSTOCK_REGISTRATION_WINDOW": "86400",
-    "PENSTOCK_REGISTRATION_RATE": "1000000/minute",
+    "PENSTOCK_REGISTRATION_RATE": "unlimited",
+    "PENSTOCK_API_KEY_RATE": "unlimited",
+    "PENSTOCK_API_ADDRESS_RATE": "unlimited",
     "PYTHONWARNINGS": "ignore",
 }
 SCHEDULER = "scheduler"

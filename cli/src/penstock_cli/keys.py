@@ -11,17 +11,22 @@ from penstock_runtime.errors import Rejected
 from penstock_runtime.keys import KeyView, Scope
 from penstock_runtime.settings import RuntimeSettings
 
-COLUMNS = ("id", "tenant", "name", "scopes", "created", "expires", "last used", "revoked")
+COLUMNS = ("id", "tenant", "name", "scopes", "rate", "created", "expires", "last used", "revoked")
 
 
-def create(settings: RuntimeSettings, tenant: str, name: str, scopes: list[Scope], days: int | None) -> str:
+def create(
+    settings: RuntimeSettings, tenant: str, name: str, scopes: list[Scope], days: int | None, rate: str | None
+) -> str:
     """Make a key for the tenant, for so many days or for good, and return its secret, which is kept nowhere.
 
-    Raises Unavailable.
+    Raises Rejected where the rate is none, and Unavailable.
     """
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
-    with transaction(settings) as connection:
-        return keys.create_key(connection, tenant, name, expires_at, set(scopes))[1]
+    try:
+        with transaction(settings) as connection:
+            return keys.create_key(connection, tenant, name, expires_at, set(scopes), rate)[1]
+    except ValueError as error:
+        raise Rejected(f"the rate {error}") from None
 
 
 def table(settings: RuntimeSettings) -> Table:
@@ -43,7 +48,14 @@ def revoke(settings: RuntimeSettings, key_id: UUID) -> None:
 
 def _cells(key: KeyView) -> list[str]:
     times = (key.created_at, key.expires_at, key.last_used_at, key.revoked_at)
-    return [str(key.id), key.tenant, key.name, " ".join(key.scopes), *(_moment(time) for time in times)]
+    return [
+        str(key.id),
+        key.tenant,
+        key.name,
+        " ".join(key.scopes),
+        key.rate or "-",
+        *(_moment(time) for time in times),
+    ]
 
 
 def _moment(time: datetime | None) -> str:

@@ -11,11 +11,12 @@ from rich.console import Console
 from penstock_cli.client.jobs import jobs
 from penstock_cli.client.options import console
 from penstock_cli.client.queues import queues
+from penstock_cli.client.secret import webhook_secret
 from penstock_cli.local.interrupts import counted
 from penstock_cli.local.supervisor import Interrupted
 from penstock_cli.statuses import Status, status_of
 from penstock_runtime.errors import PenstockError
-from penstock_runtime.keys import Scope
+from penstock_runtime.keys import USUAL_SCOPES, Scope
 
 # What a command needs is imported within it: all of it takes a second, and --help should not.
 
@@ -30,6 +31,7 @@ key_commands = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 app.add_typer(key_commands, name="keys")
 app.add_typer(jobs, name="jobs")
 app.command()(queues)
+app.command("webhook-secret")(webhook_secret)
 
 DEFAULT_STATE = Path(".penstock")
 NEXT = "or the next free one"
@@ -113,10 +115,18 @@ def create(
     name: Annotated[str, typer.Option(help="What the key is for, for people to know it by.")],
     tenant: Annotated[str, typer.Option(help="Who owns what is done with the key.")] = "default",
     scope: Annotated[
-        list[Scope] | None, typer.Option(help="What it may be used for; give it again for more.", show_default="all")
+        list[Scope] | None,
+        typer.Option(help="What it may be used for; give it again for more.", show_default="read write"),
     ] = None,
     expires: Annotated[
         int | None, typer.Option(help="Days that it works.", min=1, max=36_500, show_default="for good")
+    ] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(
+            help="How often it may be used: 100/second, 10/minute;100/day, unlimited.",
+            show_default="PENSTOCK_API_KEY_RATE of the API",
+        ),
     ] = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
@@ -126,7 +136,7 @@ def create(
     """
     from penstock_cli import keys, ledger
 
-    typer.echo(keys.create(ledger.find(state), tenant, name, scope or list(Scope), expires))
+    typer.echo(keys.create(ledger.find(state), tenant, name, scope or list(USUAL_SCOPES), expires, rate))
 
 
 @key_commands.command("list")

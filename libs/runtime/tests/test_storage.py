@@ -1,5 +1,6 @@
 """Object storage in a folder."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,37 @@ def test_a_large_object_comes_in_pieces_and_from_where_it_is_asked_for(tmp_path:
     assert max(len(piece) for piece in pieces) <= BLOCK
     assert b"".join(pieces) == content
     assert b"".join(storage.read("key", start=BLOCK + 7)) == content[BLOCK + 7 :]
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"), [(0, 0), (0, 1), (7, BLOCK), (BLOCK - 1, BLOCK + 1), (5, 2 * BLOCK + 5), (BLOCK, 3 * BLOCK)]
+)
+def test_a_part_of_an_object_is_read_to_the_byte(tmp_path: Path, start: int, stop: int) -> None:
+    storage = Storage(tmp_path.as_uri())
+    content = random.Random(17).randbytes(3 * BLOCK)
+    storage.write("key", content)
+    pieces = list(storage.read("key", start=start, stop=stop))
+
+    assert b"".join(pieces) == content[start:stop]
+    assert max(map(len, pieces), default=0) <= BLOCK
+
+
+def test_an_object_that_ends_before_the_part_does_is_an_error_and_not_a_short_answer(tmp_path: Path) -> None:
+    storage = Storage(tmp_path.as_uri())
+    storage.write("key", b"short")
+    blocks = storage.read("key", stop=100)
+    with pytest.raises(Retryable) as caught:
+        list(blocks)
+    assert caught.value.code == "storage_unavailable"
+
+
+def test_an_object_has_a_size(tmp_path: Path) -> None:
+    storage = Storage(tmp_path.as_uri())
+    storage.write("key", b"content")
+
+    assert storage.size("key") == 7
+    with pytest.raises(Rejected):
+        storage.size("another")
 
 
 def test_what_is_streamed_appears_when_it_is_closed(tmp_path: Path) -> None:

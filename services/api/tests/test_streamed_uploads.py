@@ -42,15 +42,19 @@ def test_a_large_upload_and_its_download_take_little_memory(
     seen = [before]
     accepted = http.post("/v1/datasets", content=_watched(body(90), seen, worker), headers=FORM)
     assert accepted.status_code == 202, accepted.text
+    address = f"/v1/files/{accepted.json()['file_id']}"
     digest, received = hashlib.sha256(), 0
-    with http.stream("GET", f"/v1/files/{accepted.json()['file_id']}") as download:
+    with http.stream("GET", address, headers={"Range": f"bytes={40 * MIB}-"}) as download:
+        assert download.headers["Content-Range"] == f"bytes {40 * MIB}-{90 * MIB - 1}/{90 * MIB}"
         for piece in download.iter_bytes():
             digest.update(piece)
             received += len(piece)
             seen.append(worker.memory_info().rss)
+    known = http.get(address, headers={"If-None-Match": download.headers["ETag"]})
 
-    assert received == 90 * MIB
-    assert digest.hexdigest() == hashlib.sha256(BLOCK * 90).hexdigest()
+    assert received == 50 * MIB
+    assert digest.hexdigest() == hashlib.sha256(BLOCK * 50).hexdigest()
+    assert (known.status_code, known.content) == (304, b"")
     assert max(seen) - before < 60 * MIB
 
 

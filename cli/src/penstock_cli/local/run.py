@@ -15,7 +15,7 @@ from penstock_cli.settings import CliSettings
 from penstock_runtime import redis_server
 from penstock_runtime.database import connect, wait_until
 from penstock_runtime.errors import PenstockError
-from penstock_runtime.keys import create_key, find_key
+from penstock_runtime.keys import Scope, create_key, find_key
 from penstock_runtime.migrate import upgrade
 from penstock_runtime.settings import RuntimeSettings, load
 from penstock_runtime.worker import DEFAULT_TENANT
@@ -101,7 +101,7 @@ def _prepare(state: State, settings: CliSettings, broker_url: str, database_url:
             kept = state.api_key_file.read_text(encoding="utf-8").strip() if state.api_key_file.exists() else ""
             if kept and find_key(connection, kept):
                 return kept
-            _, made = create_key(connection, DEFAULT_TENANT, KEY_NAME)
+            _, made = create_key(connection, DEFAULT_TENANT, KEY_NAME, scopes=tuple(Scope))
         write_secret(state.api_key_file, made)
         return made
     finally:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, func, or_, select, update
 
+from penstock_runtime.rates import read_rate
 from penstock_runtime.schema import NOW, api_keys
 
 PREFIX = "pk_"
@@ -30,6 +31,11 @@ class Scope(StrEnum):
 
     READ = "read"
     WRITE = "write"
+    SECRETS = "secrets"
+
+
+USUAL_SCOPES = (Scope.READ, Scope.WRITE)
+"""Of a key for which none are named. Secrets are shown to no key that was not made for it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Key:
     tenant: str
     name: str
     scopes: frozenset[Scope]
+    rate: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class KeyView:
     tenant: str
     name: str
     scopes: tuple[str, ...]
+    rate: str | None
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -61,14 +69,26 @@ def create_key(
     tenant: str,
     name: str,
     expires_at: datetime | None = None,
-    scopes: Collection[Scope] = tuple(Scope),
+    scopes: Collection[Scope] = USUAL_SCOPES,
+    rate: str | None = None,
 ) -> tuple[UUID, str]:
-    """Make a key for a tenant. The id is for people to name it by; the secret is returned here and never again."""
+    """Make a key for a tenant. The id is for people to name it by; the secret is returned here and never again.
+
+    rate: as `rates` has it, instead of the API's setting. Raises ValueError where it is none.
+    """
+    if rate is not None:
+        read_rate(rate)
     key_id = uuid4()
     secret = PREFIX + secrets.token_urlsafe(ENTROPY_BYTES)
     connection.execute(
         api_keys.insert().values(
-            id=key_id, tenant=tenant, name=name, hash=hash_key(secret), expires_at=expires_at, scopes=sorted(scopes)
+            id=key_id,
+            tenant=tenant,
+            name=name,
+            hash=hash_key(secret),
+            expires_at=expires_at,
+            scopes=sorted(scopes),
+            rate=rate,
         )
     )
     return key_id, secret
@@ -77,7 +97,7 @@ def create_key(
 def find_key(connection: Connection, secret: str) -> Key | None:
     """The key with this secret; None where it is unknown, revoked, or expired by the database's clock."""
     row = connection.execute(
-        select(api_keys.c.id, api_keys.c.tenant, api_keys.c.name, api_keys.c.scopes).where(
+        select(api_keys).where(
             api_keys.c.hash == hash_key(secret),
             api_keys.c.revoked_at.is_(None),
             or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > NOW),
@@ -86,7 +106,7 @@ def find_key(connection: Connection, secret: str) -> Key | None:
     if row is None:
         return None
     # A scope that this version does not know grants nothing.
-    return Key(row.id, row.tenant, row.name, frozenset(scope for scope in Scope if scope in row.scopes))
+    return Key(row.id, row.tenant, row.name, frozenset(scope for scope in Scope if scope in row.scopes), row.rate)
 
 
 def list_keys(connection: Connection) -> list[KeyView]:

@@ -113,6 +113,7 @@ api_keys = Table(
     Column("hash", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the key"),
     Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{read,write}'")),
     Column("last_used_at", Time),
+    Column("rate", Text, comment="such as 100/minute; null: the API's setting"),
     Column("created_at", Time, nullable=False, server_default=NOW),
     Column("expires_at", Time),
     Column("revoked_at", Time),

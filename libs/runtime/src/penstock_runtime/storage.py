@@ -44,17 +44,34 @@ class Storage:
         """A file object that streams into an object, which appears when it is closed. Raises LOST."""
         return obstore.open_writer(self._store, key, buffer_size=8 * BLOCK)
 
-    def read(self, key: str, *, start: int = 0) -> Iterator[bytes]:
-        """The object's bytes from `start`, in pieces of about `BLOCK` bytes."""
+    def read(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The object's bytes from `start` up to `stop` (default: its end), in pieces of at most `BLOCK` bytes.
+
+        Raises Retryable too where the object ends before `stop`.
+        """
+        most = BLOCK if stop is None else max(1, min(BLOCK, stop - start))
         try:
-            reader = obstore.open_reader(self._store, key, buffer_size=BLOCK)
+            reader = obstore.open_reader(self._store, key, buffer_size=most)
             reader.seek(start)
-            while block := bytes(reader.read(BLOCK)):
+            while (stop is None or start < stop) and (block := bytes(reader.read(most))):
+                start += len(block)
+                most = most if stop is None else min(most, stop - start)
                 yield block
         except FileNotFoundError as error:
-            raise Rejected(f"no file is stored under {key}", code="file_missing") from error
+            raise _missing(key) from error
         except LOST as error:
-            raise Retryable(f"object storage did not give {key}", code="storage_unavailable") from error
+            raise _not_given(key) from error
+        if stop is not None and start < stop:
+            raise _not_given(key)
+
+    def size(self, key: str) -> int:
+        """The object's length in bytes."""
+        try:
+            return obstore.head(self._store, key)["size"]
+        except FileNotFoundError as error:
+            raise _missing(key) from error
+        except BaseError as error:
+            raise _not_given(key) from error
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
@@ -72,3 +89,11 @@ def open_store(url: str) -> ObjectStore:
     if parts.scheme == "file":
         Path(unquote(parts.path)).mkdir(parents=True, exist_ok=True)
     return from_url(url)
+
+
+def _missing(key: str) -> Rejected:
+    return Rejected(f"no file is stored under {key}", code="file_missing")
+
+
+def _not_given(key: str) -> Retryable:
+    return Retryable(f"object storage did not give {key}", code="storage_unavailable")

@@ -6,7 +6,7 @@ from typing import cast
 import structlog
 from flask import Flask, Response, g, request
 
-from penstock_api.request import ApiRequest, check_query, request_id_of
+from penstock_api.request import ApiRequest, request_id_of
 
 PROBES = ("/healthz", "/readyz")
 
@@ -24,7 +24,6 @@ def _begin() -> None:
     g.request_id = request_id_of(cast(ApiRequest, request))
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
-    check_query(cast(ApiRequest, request))
 
 
 def _end(response: Response) -> Response:

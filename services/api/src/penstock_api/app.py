@@ -1,6 +1,6 @@
 """The application: settings in, a WSGI callable out."""
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from penstock_api import access, documentation, problems
 from penstock_api.problems import ProblemDocument, problem_of
-from penstock_api.rates import make_limiter
+from penstock_api.rates import count_unrouted
 from penstock_api.request import ApiRequest
 from penstock_api.routes import (
     confirmation,
@@ -22,6 +22,7 @@ from penstock_api.routes import (
     reports,
     submissions,
     user_actions,
+    webhooks,
 )
 from penstock_api.services import EXTENSION, Services, open_services
 from penstock_api.settings import ApiSettings
@@ -48,16 +49,13 @@ def create_app(settings: ApiSettings, services: Services | None = None) -> Api:
     app.url_map.converters["job"] = jobs.JobIdConverter
     app.extensions[EXTENSION] = services or open_services(settings)
     access.install(app)
+    app.before_request(count_unrouted)
     problems.install(app)
     # The submissions are among the routes of jobs: flask-openapi3 keeps one address in one group only.
-    known = (dataset_import, reports, user_actions, registrations, submissions, job_events, queues, files, health)
-    for found in known:
+    known = (dataset_import, reports, user_actions, registrations, submissions, job_events, queues, files, webhooks)
+    for found in (*known, health):
         app.register_api(found.routes)
     app.register_blueprint(confirmation.routes)
-    limited = f"{registrations.routes.name}.{registrations.register_user.__name__}"
-    limit = make_limiter(app, settings).limit(settings.registration_rate)
-    view: Any = app.view_functions[limited]
-    app.view_functions[limited] = limit(view)
     documentation.install(app, settings)
     if settings.api_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.api_proxies, x_proto=settings.api_proxies)  # type: ignore[method-assign]  # Flask's way

@@ -7,6 +7,7 @@ import structlog
 from flask import Response, after_this_request, g, request
 
 from penstock_api.problems import Problem
+from penstock_api.rates import count_address, count_key, refuse_spent_address
 from penstock_api.services import Services, services
 from penstock_runtime import keys
 from penstock_runtime.errors import Unavailable
@@ -20,13 +21,17 @@ _READING = ("GET", "HEAD")
 log = structlog.get_logger(__name__)
 
 
-def authenticate() -> None:
-    """Set `g.tenant`, or raise Problem: unauthorized, forbidden. For `before_request` of routes that need a key."""
+def authenticate(needed: Scope | None = None) -> None:
+    """Set `g.tenant`, for `before_request` of routes that need a key. needed: the scope, where the method does not say.
+
+    Raises Problem: unauthorized, forbidden, too_many_requests.
+    """
     key = _key()
-    scope = scope_of(request.method)
+    g.tenant = key.tenant
+    count_key(key)
+    scope = needed or scope_of(request.method)
     if scope not in key.scopes:
         raise Problem("forbidden", f"this key lacks the scope {scope}; use one that was made with --scope {scope}")
-    g.tenant = key.tenant
     if services().key_uses.is_due(key.id):
         _tell_use(services(), key)
 
@@ -47,6 +52,7 @@ def _key() -> Key:
     known = services().keys
     key = known.get(secret)
     if key is None:
+        refuse_spent_address()
         with services().transaction() as connection:
             key = keys.find_key(connection, secret)
         if key is None:
@@ -77,4 +83,5 @@ def tenant() -> str:
 
 
 def _refuse(detail: str, error: str) -> NoReturn:
+    count_address()
     raise Problem("unauthorized", detail, headers={"WWW-Authenticate": f'Bearer realm="penstock"{error}'})

@@ -1,15 +1,16 @@
 """What the OpenAPI document says, and the page that shows it without asking any other host."""
 
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
-from flask import Blueprint, Response, jsonify, make_response, render_template
+from flask import Blueprint, Response, make_response, render_template, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.security_scheme import SecurityScheme
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 
 from penstock_api.problems import MEDIA_TYPE, PROBLEMS, ProblemDocument
+from penstock_api.rates import count_address
 from penstock_api.settings import ApiSettings
 
 SCHEME = "bearer"
@@ -56,7 +57,7 @@ def problems(*codes: str) -> Responses:
 
 def problems_with_key(*codes: str) -> Responses:
     """As `problems`, for a route that needs a key."""
-    return problems("unauthorized", "forbidden", "unavailable", *codes)
+    return problems("unauthorized", "forbidden", "too_many_requests", "unavailable", *codes)
 
 
 def problems_with_body(*codes: str) -> Responses:
@@ -70,6 +71,7 @@ BODY = ("malformed_json", "request_timeout", "too_large", "unsupported_media_typ
 _PROBLEM = {"$ref": f"#/components/schemas/{ProblemDocument.__name__}"}
 _HEADERS = {
     401: {"WWW-Authenticate": {"description": "RFC 6750", "schema": {"type": "string"}}},
+    416: {"Content-Range": {"description": "the file's size: `bytes */1000`", "schema": {"type": "string"}}},
     429: {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}},
     503: {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}},
 }
@@ -80,6 +82,7 @@ _assets = Blueprint(
     static_folder=str(files("flask_openapi3_swagger") / "templates" / "swagger"),
     static_url_path="/docs/assets",
 )
+_assets.before_request(count_address)
 
 
 @_assets.get("/docs")
@@ -96,7 +99,14 @@ def install(app: OpenAPI, settings: ApiSettings) -> None:
     for path in document["paths"].values():
         for operation in path.values():
             _mend(operation, settings)
-    app.add_url_rule("/openapi.json", "openapi", lambda: jsonify(document))
+    text = app.json.dumps(document)
+
+    def show() -> Response:
+        response = Response(text, mimetype="application/json", headers={"Cache-Control": "no-cache"})
+        response.add_etag()
+        return cast(Response, response.make_conditional(request))
+
+    app.add_url_rule("/openapi.json", "openapi", show)
     app.register_blueprint(_assets)
 
 

@@ -2,7 +2,6 @@
 
 import structlog
 from flask import Flask, Response, g
-from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -27,9 +26,11 @@ PROBLEMS = {
     "idempotency_key_reused": (409, "The Idempotency-Key was used before with another body"),
     "not_retryable": (409, "The job is in no state from which it could start over"),
     "link_expired": (410, "The link has expired"),
+    "precondition_failed": (412, "The file is not the one that was asked for"),
     "too_large": (413, "The request is too large"),
     "uri_too_long": (414, "The address is too long"),
     "unsupported_media_type": (415, "The body is of a wrong type"),
+    "range_not_satisfiable": (416, "The file has no such part"),
     "invalid": (422, "The request is well-formed, but not valid"),
     "too_many_requests": (429, "Too many requests"),
     "headers_too_large": (431, "The headers are too large"),
@@ -116,13 +117,6 @@ def problem_of(error: Exception) -> Problem:
         case Unavailable() | Retryable():
             code = error.code if error.code in PROBLEMS else "unavailable"
             return Problem(code, error.message, headers={"Retry-After": str(RETRY_AFTER)})
-        case RateLimitExceeded():
-            window = error.limit.limit if error.limit else None
-            return Problem(
-                "too_many_requests",
-                "too many requests came from this address; wait before the next one",
-                headers={"Retry-After": str(window.get_expiry() if window else RETRY_AFTER)},
-            )
         case HTTPException(code=int(status)):
             return _from_http(status, error)
         case ParseException():

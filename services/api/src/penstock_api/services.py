@@ -18,6 +18,7 @@ from penstock_api.key_uses import KeyUses
 from penstock_api.listeners import Listeners
 from penstock_api.remembered import Remembered
 from penstock_api.settings import ApiSettings
+from penstock_api.shared_counts import SharedCounts
 from penstock_contracts.task import Message
 from penstock_runtime.database import connect
 from penstock_runtime.errors import Unavailable
@@ -36,7 +37,7 @@ UNKNOWN = "the outcome is unknown; repeat the request with the same Idempotency-
 
 @dataclass(frozen=True)
 class Services:
-    """The ledger's database, the way into the queues, object storage, and the keys used of late."""
+    """The ledger's database, the way into the queues, object storage, keys used of late, and who asked how often."""
 
     settings: ApiSettings
     database: Engine
@@ -44,6 +45,7 @@ class Services:
     storage: Storage
     keys: KeyCache
     key_uses: KeyUses
+    counts: SharedCounts
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -89,6 +91,7 @@ class Services:
 
     def close(self) -> None:
         """Close all connections."""
+        self.counts.close()
         self.submitter.close()
         self.database.dispose()
 
@@ -126,6 +129,7 @@ def open_services(settings: ApiSettings) -> Services:
         Storage(settings.storage_url),
         KeyCache(settings.api_key_cache_seconds, settings.api_key_cache),
         KeyUses(settings.api_key_cache),
+        SharedCounts(settings, every=settings.api_rate_exchange, most=settings.api_rate_subjects),
     )
 
 

@@ -1,8 +1,8 @@
 """Where the API listens, and the bound of everything it takes, keeps and answers."""
 
-from limits import parse_many
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
+from penstock_runtime.rates import Rate
 from penstock_runtime.settings import RuntimeSettings
 from penstock_runtime.webhooks import Networks
 
@@ -41,6 +41,11 @@ class ApiSettings(RuntimeSettings):
     api_key_cache_seconds: float = Field(5, ge=0, le=300, description="how long a revoked key may still work")
     api_key_cache: int = Field(1000, ge=1, le=1_000_000, description="keys remembered")
 
+    api_key_rate: Rate = Field("6000/minute", description="requests with one key, where it has no rate of its own")
+    api_address_rate: Rate = Field("600/minute", description="requests from one address without a valid key")
+    api_rate_exchange: float = Field(0.1, ge=0.01, le=10, description="between two exchanges of counts with Redis")
+    api_rate_subjects: int = Field(10_000, ge=100, le=1_000_000, description="keys and addresses counted, per process")
+
     webhook_allowed_networks: Networks = Field((), description="that may be called though they are not public")
 
     api_listeners: int = Field(500, ge=1, le=100_000, description="streams of events open at once, per process")
@@ -53,21 +58,11 @@ class ApiSettings(RuntimeSettings):
 
     api_figures_seconds: float = Field(1, ge=0, le=60, description="for which the rates of queues are kept")
 
-    registration_rate: str = Field("10/minute;100/day", description="registrations from one address")
-    registration_rate_timeout: float = Field(0.5, gt=0, le=5, description="for Redis to count a registration")
+    registration_rate: Rate = Field("10/minute;100/day", description="registrations from one address")
     registration_window: int = Field(600, ge=1, le=86_400, description="one mail to an address in this time")
     registration_link_hours: int = Field(
         48, ge=1, le=720, description="how long a link is valid; the mail worker's value"
     )
-
-    @field_validator("registration_rate")
-    @classmethod
-    def _is_a_rate(cls, rate: str) -> str:
-        try:
-            parse_many(rate)
-        except ValueError:
-            raise ValueError("must be such as 10/minute;100/day") from None
-        return rate
 
     @model_validator(mode="after")
     def _are_sound(self) -> "ApiSettings":

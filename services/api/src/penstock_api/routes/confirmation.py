@@ -7,6 +7,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from sqlalchemy.dialects.postgresql import insert
 
 from penstock_api.problems import Problem, problem_of
+from penstock_api.rates import count_address
 from penstock_api.request import ApiRequest
 from penstock_api.services import services
 from penstock_runtime.errors import Rejected
@@ -19,6 +20,7 @@ LONGEST_TOKEN = 1000
 POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 routes = Blueprint("confirmation", __name__)
+routes.before_request(count_address)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ _ENGLISH = Words(
     errors={
         "link_expired": "This link has expired. Register again to get a new one.",
         "link_invalid": "This link is not valid. Open the one in the mail as it is.",
+        "too_many_requests": "This was tried too often. Try again in a few minutes.",
         "unavailable": "This does not work just now. Try again in a few minutes.",
         "": "This request cannot be answered.",
     },
@@ -52,6 +55,7 @@ _CHINESE = Words(
     errors={
         "link_expired": "此链接已过期，请重新注册以获取新的链接。",
         "link_invalid": "此链接无效，请原样打开邮件中的链接。",
+        "too_many_requests": "尝试次数过多，请过几分钟再试。",
         "unavailable": "服务暂时不可用，请过几分钟再试。",
         "": "无法处理此请求。",
     },

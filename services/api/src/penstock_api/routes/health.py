@@ -14,7 +14,7 @@ from penstock_runtime.backlog import read_backlog
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.migrate import is_enough
 
-routes = anonymous("health", "For probes")
+routes = anonymous("health", "For probes", counted=False)
 
 
 class Health(BaseModel):

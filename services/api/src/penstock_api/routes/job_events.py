@@ -45,7 +45,7 @@ _STREAM: dict[str, Any] = {
 _ANSWERS: dict[int, Any] = {200: _STREAM, 204: {"description": "The last event was received before: do not return"}}
 
 
-@routes.get("/jobs/<job:job_id>/events", responses=_ANSWERS | problems_with_key("not_found", "too_many_requests"))
+@routes.get("/jobs/<job:job_id>/events", responses=_ANSWERS | problems_with_key("not_found"))
 def follow_job(path: JobPath, header: EventHeaders, query: NoQuery) -> Response:
     """Follow one job
 

@@ -14,6 +14,7 @@ from penstock_api.body import JsonBody
 from penstock_api.documentation import BODY, problems
 from penstock_api.models import NoQuery, PostHeaders, answer
 from penstock_api.problems import invalid
+from penstock_api.rates import count_registration
 from penstock_api.routes.blueprints import anonymous
 from penstock_api.services import services
 from penstock_contracts.mail import REGISTRATION_CONFIRMATION, RegistrationConfirmation
@@ -23,6 +24,7 @@ TENANT = "default"
 """To whom what anonymous people start belongs."""
 
 routes = anonymous("registrations", "How people get an account", url_prefix="/v1")
+routes.before_request(count_registration)
 
 
 class RegistrationBody(JsonBody, RegistrationConfirmation):
