@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock_api.problems import PROBLEMS
 from penstock_contracts.queues import QUEUES
 from penstock_contracts.tasks import TASKS
 
@@ -34,6 +35,12 @@ def test_the_readmes_table_has_every_queue_with_its_service_pool_and_tasks() -> 
         assert queue.pool.value in row
         tasks = {task.name for task in TASKS if task.queue is queue}
         assert set(re.findall(rf"`({queue.name}\.\w+)`", row)) == tasks
+
+
+def test_the_page_about_the_api_has_every_problem_with_its_status_and_no_other() -> None:
+    section = (ROOT / "docs/api.md").read_text(encoding="utf-8").partition("## Errors")[2].partition("\n## ")[0]
+    table = {code: cells[0] for code, cells in rows(section).items() if cells[0].isdecimal()}
+    assert table == {code: str(status) for code, (status, _) in PROBLEMS.items()}
 
 
 @document
