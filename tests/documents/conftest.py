@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 NOT_SEEN = (".git", ".penstock")
 """What of the repository the commands do not find: its history, and the state of a suite that is not theirs."""
 
+SUITE = {"PENSTOCK_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8", "PENSTOCK_API_WORKERS": "1"}
+"""Receivers of webhooks are on this machine, and one process is enough."""
+
 UP = [sys.executable, "-c", "from penstock_cli.main import main; main()", "up", "--state", ".penstock"]
 
 
@@ -57,7 +60,7 @@ def suite(servers_folder: Path) -> Iterator[Suite]:
         process = subprocess.Popen(
             [*UP, *(word for pair in ports.items() for word in pair)],
             cwd=folder,
-            env=environment | {"PENSTOCK_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"},
+            env=environment | SUITE,
             stdin=subprocess.DEVNULL,
             stdout=into,
             stderr=into,

@@ -34,7 +34,7 @@ def steps_of(path: Path) -> list[Step]:
     """The steps of a document, in order. An answer is the next fenced block, with prose in between at most."""
     steps: list[Step] = []
     before = ""
-    for block in _blocks(path.read_text(encoding="utf-8")):
+    for block in blocks_of(path.read_text(encoding="utf-8")):
         if block.kind == COMMANDS:
             steps.append(Step(block.text, block.line, None))
         elif block.kind in ANSWERS and before == COMMANDS:
@@ -43,7 +43,8 @@ def steps_of(path: Path) -> list[Step]:
     return steps
 
 
-def _blocks(document: str) -> Iterator[Block]:
+def blocks_of(document: str) -> Iterator[Block]:
+    """The fenced blocks and the headings of a document, in order."""
     inside: list[str] | None = None
     kind, first = "", 0
     for number, line in enumerate(document.splitlines(), 1):
