@@ -11,7 +11,7 @@ from celery import Celery
 from celery.exceptions import TaskRevokedError
 from processes import Running
 
-from penstock_contracts.dataset import IMPORT_FILE
+from penstock_contracts.dataset import IMPORT_FILE, SWEEP_STORAGE
 from penstock_contracts.generation import REPORT
 from penstock_contracts.mail import REGISTRATION_CONFIRMATION
 from penstock_contracts.ops_trace import PRUNE, USER_ACTIONS, WEBHOOK
@@ -77,6 +77,7 @@ def test_every_served_task_is_sent_and_its_result_read(
     action = {"user_id": "u", "action": "opened", "at": "2026-01-01T00:00:00Z"}
     served[USER_ACTIONS.name] = send(client, USER_ACTIONS, actions=[action]).get(timeout=30)
     served[PRUNE.name] = send(client, PRUNE, days=1).get(timeout=30)
+    served[SWEEP_STORAGE.name] = send(client, SWEEP_STORAGE, days=1).get(timeout=30)
 
     told = send(client, WEBHOOK, job_id=imported.id, url="http://127.0.0.1:9/")
     with pytest.raises(Rejected, match=r"127\.0\.0\.1"):

@@ -37,4 +37,18 @@ class Imported(Contract):
     chunks: int
 
 
+class SweepStorage(Contract):
+    """Delete objects in storage that no row names and that are older than this many days."""
+
+    days: Annotated[int, Field(ge=1, le=3650)] = 7
+
+
+class Swept(Contract):
+    """How many objects were looked at, and how many of them deleted."""
+
+    seen: int
+    deleted: int
+
+
 IMPORT_FILE = Task("dataset.import_file", DATASET, ImportFile, Imported)
+SWEEP_STORAGE = Task("dataset.sweep_storage", DATASET, SweepStorage, Swept)

@@ -146,6 +146,7 @@ files = Table(
     Column("job_id", Text, comment="the job that made it; null for an upload"),
     Column("created_at", Time, nullable=False, server_default=NOW),
     Index("ix_files_job_id", "job_id"),
+    Index("ix_files_storage_key", "storage_key"),
 )
 
 datasets = Table(

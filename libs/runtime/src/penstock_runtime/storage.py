@@ -6,6 +6,8 @@ Its calls do not yield to gevent: a gevent process calls them through `gevent.ge
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -23,8 +25,23 @@ BLOCK = 1024 * 1024
 """Bytes moved at a time."""
 
 
+UPLOADS = "uploads"
+REPORTS = "reports"
+"""The folders that files lie in. Each of them has a row that names it, or will be swept."""
+
+PAGE = 1000
+"""Objects that are listed at a time."""
+
 LOST = (BaseError, OSError)
 """What a reader or a writer raises when the store fails it; obstore's own functions raise BaseError."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object: its key, and when it was written, by the store's clock."""
+
+    key: str
+    at: datetime
 
 
 class Storage:
@@ -72,6 +89,14 @@ class Storage:
             raise _missing(key) from error
         except BaseError as error:
             raise _not_given(key) from error
+
+    def list(self, folder: str) -> Iterator[list[Stored]]:
+        """All objects in a folder and below it, up to `PAGE` of them at a time."""
+        try:
+            for page in obstore.list(self._store, prefix=folder, chunk_size=PAGE):
+                yield [Stored(one["path"], one["last_modified"]) for one in page]
+        except BaseError as error:
+            raise Retryable(f"object storage did not list {folder}", code="storage_unavailable") from error
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""

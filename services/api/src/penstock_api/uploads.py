@@ -10,7 +10,7 @@ import structlog
 from penstock_api.blocking import in_thread
 from penstock_api.problems import Problem
 from penstock_runtime.errors import Retryable
-from penstock_runtime.storage import BLOCK, LOST, Storage
+from penstock_runtime.storage import BLOCK, LOST, UPLOADS, Storage
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ class Upload:
     """
 
     def __init__(self, storage: Storage, most: int) -> None:
-        self.storage_key = f"uploads/{uuid4()}"
+        self.storage_key = f"{UPLOADS}/{uuid4()}"
         self.bytes = 0
         self._storage = storage
         self._most = most

@@ -5,7 +5,7 @@ from pathlib import PurePath
 from typing import Any, Literal
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from penstock_contracts.dataset import IMPORT_FILE, Imported, ImportFile
+from penstock_contracts.dataset import IMPORT_FILE, SWEEP_STORAGE, Imported, ImportFile, SweepStorage, Swept
 from penstock_runtime.errors import Rejected
 from penstock_runtime.job import Job
 from penstock_runtime.settings import RuntimeSettings, load_or_exit
@@ -17,6 +17,7 @@ from penstock_worker_dataset.column_types import ColumnTypes
 from penstock_worker_dataset.csv_rows import Row, read_csv
 from penstock_worker_dataset.encoding import Text
 from penstock_worker_dataset.settings import DatasetSettings
+from penstock_worker_dataset.sweep import sweep
 
 Format = Literal["csv", "txt", "md"]
 
@@ -25,7 +26,8 @@ FORMATS: dict[str, Format] = {".csv": "csv", ".txt": "txt", ".md": "md", ".markd
 
 def served() -> list[Served[Any, Any]]:
     """What this worker serves. Ends the process where a setting is wrong."""
-    return [importer(load_or_exit(DatasetSettings), load_or_exit(RuntimeSettings).storage_url)]
+    settings, storage_url = load_or_exit(DatasetSettings), load_or_exit(RuntimeSettings).storage_url
+    return [importer(settings, storage_url), sweeper(settings, storage_url)]
 
 
 def importer(settings: DatasetSettings, storage_url: str) -> Served[ImportFile, Imported]:
@@ -36,6 +38,15 @@ def importer(settings: DatasetSettings, storage_url: str) -> Served[ImportFile, 
         return import_file(payload, job, settings, Storage(storage_url))
 
     return serve(IMPORT_FILE, handle)
+
+
+def sweeper(settings: DatasetSettings, storage_url: str) -> Served[SweepStorage, Swept]:
+    """The deletion of what nothing names in the storage at a URL."""
+
+    def handle(payload: SweepStorage, job: Job) -> Swept:
+        return sweep(payload, job, Storage(storage_url), most=settings.dataset_sweep_objects)
+
+    return serve(SWEEP_STORAGE, handle)
 
 
 def import_file(payload: ImportFile, job: Job, settings: DatasetSettings, storage: Storage) -> Imported:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from penstock_contracts.generation import MadeFile
 from penstock_runtime.job import Job
 from penstock_runtime.schema import files
-from penstock_runtime.storage import Storage
+from penstock_runtime.storage import REPORTS, Storage
 
 LONGEST_NAME = 200
 """Bytes in UTF-8 of a file's name before its ending; most file systems take 255 in all."""
@@ -50,7 +50,7 @@ def _row(made: Made, name: str, job: Job) -> dict[str, Any]:
         "sha256": sha256(made.content).hexdigest(),
         # A place of each run's own: one that lost its job must not write over the file of the one that won. Attempts
         # would not do: one that is given back, or a job that starts over, has the same number again.
-        "storage_key": f"reports/{_folder(job.id)}/{job.token}/report{made.ending}",
+        "storage_key": f"{REPORTS}/{_folder(job.id)}/{job.token}/report{made.ending}",
         "job_id": job.id,
     }
 

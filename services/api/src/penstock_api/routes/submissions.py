@@ -38,7 +38,7 @@ class Wanted(BaseModel):
     payload: Contract
     priority: Annotated[Literal["normal", "bulk"], Field(description="bulk waits behind all that is normal")] = "normal"
     not_before: Annotated[Time | None, Field(description="It is not started earlier.")] = None
-    deadline: Annotated[Time | None, Field(description="It is not started later, but has failed then.")] = None
+    deadline: Annotated[Time | None, Field(description="It is not started later, but cancelled then.")] = None
     webhook: WebhookUrl | None = None
 
 
