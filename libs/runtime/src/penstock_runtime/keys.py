@@ -1,6 +1,7 @@
 """API keys: made here, shown once, and kept as a hash only."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, fields
@@ -9,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from penstock_runtime.rates import read_rate
 from penstock_runtime.schema import NOW, api_keys
@@ -92,6 +94,24 @@ def create_key(
         )
     )
     return key_id, secret
+
+
+def register_key(connection: Connection, tenant: str, name: str, secret: str) -> bool:
+    """Let a key that was made elsewhere be the only one of this tenant with this name; earlier ones are revoked.
+
+    False: this very key was revoked before, and stays so. Raises ValueError where it is not such as `create_key` makes.
+    """
+    if len(secret) != LENGTH or not re.fullmatch(rf"{PREFIX}[\w-]+", secret, re.ASCII):
+        raise ValueError(f"must be {PREFIX} and {LENGTH - len(PREFIX)} characters of base64url")
+    digest = hash_key(secret)
+    connection.execute(
+        insert(api_keys)
+        .values(id=uuid4(), tenant=tenant, name=name, hash=digest)
+        .on_conflict_do_nothing(index_elements=[api_keys.c.hash])
+    )
+    same = api_keys.c.tenant == tenant, api_keys.c.name == name, api_keys.c.revoked_at.is_(None)
+    connection.execute(update(api_keys).where(*same, api_keys.c.hash != digest).values(revoked_at=NOW))
+    return find_key(connection, secret) is not None
 
 
 def find_key(connection: Connection, secret: str) -> Key | None:

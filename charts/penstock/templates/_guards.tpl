@@ -1,0 +1,2 @@
+{{- define "penstock.guards" -}}
+{{- end -}}
