@@ -92,8 +92,12 @@
 {{- if $redis.tls }}
 {{- $query = $redis.ca | ternary "?ssl_cert_reqs=required&ssl_ca_certs=/run/secrets/penstock/redis-ca.crt" "?ssl_cert_reqs=required" }}
 {{- end }}
-- name: CELERY_BROKER_URL
-  value: {{ printf "%s://%s%s:%v/%v%s" $scheme $login $redis.host $redis.port $redis.database $query | quote }}
+{{- $urls := list (printf "%s://%s%s:%v/%v%s" $scheme $login $redis.host $redis.port $redis.database $query) }}
+{{- if $redis.master }}
+{{- $urls = list }}
+{{- range $redis.addresses }}{{ $urls = append $urls (printf "sentinel://%s%s/%v%s" $login . $redis.database $query) }}{{ end }}
+{{- end }}
+- {name: CELERY_BROKER_URL, value: {{ join ";" $urls | quote }}}
 {{- end -}}
 
 {{/* The files below /run/secrets/penstock, as sources of a projected volume. Of (root, wanted), e.g. (list "redis"). */}}

@@ -52,6 +52,7 @@
       "visibilityTimeout" ($worker.visibilityTimeout | default (addf $limit 120.0))
       "usesStorage" (and $worker.storage (eq (include "penstock.storageIsVolume" $root) "true"))
       "scaling" $scaling) -}}
+{{- $worker = set $worker "master" (include "penstock.redis" $root | fromJson).master -}}
 {{- $worker = set $worker "commandLine" ($worker.command | default (include "penstock.workerCommand" $worker | fromJsonArray)) -}}
 {{- toYaml $worker -}}
 {{- end -}}
@@ -69,6 +70,7 @@
 {{- range .priorities | default (list 0) }}{{ $steps = append $steps (int .) }}{{ end -}}
 {{- $options := dict "sep" .separator "priority_steps" $steps "queue_order_strategy" "priority" "visibility_timeout" (int .visibilityTimeout)
       "unacked_key" .unackedKey "unacked_index_key" (printf "%s_index" .unackedKey) "unacked_mutex_key" (printf "%s_mutex" .unackedKey) -}}
+{{- with .master }}{{ $options = set $options "master_name" . }}{{ end -}}
 {{- $configuration = list (printf "broker.transport_options=(json)%s" (toJson $options)) "task.acks_late=true" "worker.prefetch_multiplier=1" -}}
 {{- end -}}
 {{- if .giveBackAfter -}}
