@@ -24,7 +24,7 @@ check: setup ## lint, format, types, layers, and each member alone
 isolated: setup ## import each member where only its own dependencies are installed
 	$(BIN)/python scripts/isolated.py
 
-test: setup ## run every test, with a real Redis and PostgreSQL
+test: setup .tools/helm/installed ## run every test, with a real Redis and PostgreSQL
 	$(BIN)/pytest -n 4 --dist worksteal
 
 chaos: setup ## kill everything under load, and count what is lost: 20 minutes; SHORT=1, SEED=, JOBS=, FAULTS=, ARGS=--help
@@ -53,6 +53,9 @@ clean: ## delete .venv, .tools and caches; what `penstock up` keeps in .penstock
 		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is none. Name another: make setup PYTHON=python3.13" >&2; exit 1; }
 	scripts/uv venv --quiet --allow-existing --python "$(PYTHON)" .venv
 	@touch $@
+
+.tools/helm/installed: scripts/helm.txt scripts/helm.py | .venv/.installed
+	$(BIN)/python scripts/helm.py
 
 .venv/.installed: .venv/.python requirements/dev.txt pyproject.toml $(PROJECTS)
 	scripts/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt

@@ -7,6 +7,9 @@
 {{- include "penstock.guardRoutes" . -}}
 {{- include "penstock.guardSecrets" . -}}
 {{- $scaled := list -}}
+{{- if not (or .Values.suite.enabled (include "penstock.workerKeys" . | fromJsonArray)) -}}
+{{- fail "suite.enabled is false and no worker has runtime celery, so there is nothing to install: add a worker of your application to workers." -}}
+{{- end -}}
 {{- range $key := include "penstock.workerKeys" . | fromJsonArray -}}
 {{- $worker := include "penstock.worker" (list $ $key) | fromYaml -}}
 {{- include "penstock.guardWorker" (list $ $worker) -}}
@@ -27,7 +30,6 @@
 
 {{- define "penstock.guardNeighbours" -}}
 {{- $redis := .Values.redis -}}
-{{- $pg := .Values.postgresql -}}
 {{- $own := or $redis.host $redis.sentinel.master -}}
 {{- if and $redis.bundled.enabled $own -}}
 {{- fail "redis.host or redis.sentinel.master names a Redis of yours while redis.bundled.enabled asks for the chart's own: set redis.bundled.enabled to false, or leave them out." -}}
@@ -46,6 +48,14 @@
 {{- if and (or $redis.tls.caKey $redis.sentinel.passwordKey $redis.username) (not $redis.existingSecret) (not $redis.bundled.enabled) -}}
 {{- fail "redis.existingSecret is empty, and redis.username, redis.tls.caKey or redis.sentinel.passwordKey need it: name the Secret that holds the password and the CA." -}}
 {{- end -}}
+{{- if .Values.suite.enabled -}}
+{{- include "penstock.guardSuiteNeighbours" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* PostgreSQL and the mail server, which only Penstock's own processes use. */}}
+{{- define "penstock.guardSuiteNeighbours" -}}
+{{- $pg := .Values.postgresql -}}
 {{- if and $pg.bundled.enabled $pg.host -}}
 {{- fail (printf "postgresql.host is %s while postgresql.bundled.enabled asks for the chart's own: set postgresql.bundled.enabled to false, or leave postgresql.host out." $pg.host) -}}
 {{- else if not (or $pg.bundled.enabled $pg.host) -}}
@@ -89,7 +99,7 @@
 {{- end -}}
 
 {{- define "penstock.guardRoutes" -}}
-{{- if .Values.httpRoute.enabled -}}
+{{- if and .Values.suite.enabled .Values.httpRoute.enabled -}}
 {{- if not .Values.httpRoute.parentRefs -}}
 {{- fail "httpRoute.enabled is true, and httpRoute.parentRefs is empty: name the gateway." -}}
 {{- end -}}

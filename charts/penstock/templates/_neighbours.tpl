@@ -82,21 +82,21 @@
 {{/* The broker's URL for a stock Celery, which knows no files: its password comes from the environment. Of root. */}}
 {{- define "penstock.celeryBrokerEnv" -}}
 {{- $redis := include "penstock.redis" . | fromJson -}}
-{{- if $redis.secret }}
+{{- if $redis.secret -}}
 - name: PENSTOCK_REDIS_PASSWORD
   valueFrom: {secretKeyRef: {name: {{ $redis.secret }}, key: {{ $redis.passwordKey }}}}
-{{- end }}
-{{- $login := $redis.secret | ternary (printf "%s:$(PENSTOCK_REDIS_PASSWORD)@" $redis.username) "" }}
+{{ end -}}
+{{- $login := empty $redis.secret | ternary "" (printf "%s:$(PENSTOCK_REDIS_PASSWORD)@" $redis.username) }}
 {{- $scheme := $redis.tls | ternary "rediss" "redis" }}
 {{- $query := "" }}
 {{- if $redis.tls }}
-{{- $query = $redis.ca | ternary "?ssl_cert_reqs=required&ssl_ca_certs=/run/secrets/penstock/redis-ca.crt" "?ssl_cert_reqs=required" }}
+{{- $query = empty $redis.ca | ternary "?ssl_cert_reqs=required" "?ssl_cert_reqs=required&ssl_ca_certs=/run/secrets/penstock/redis-ca.crt" }}
 {{- end }}
 {{- $urls := list (printf "%s://%s%s:%v/%v%s" $scheme $login $redis.host $redis.port $redis.database $query) }}
 {{- if $redis.master }}
 {{- $urls = list }}
 {{- range $redis.addresses }}{{ $urls = append $urls (printf "sentinel://%s%s/%v%s" $login . $redis.database $query) }}{{ end }}
-{{- end }}
+{{- end -}}
 - {name: CELERY_BROKER_URL, value: {{ join ";" $urls | quote }}}
 {{- end -}}
 

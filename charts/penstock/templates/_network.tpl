@@ -17,17 +17,19 @@
   ports: [{port: redis}]
 {{- else }}
 - ports:
+    {{- $ports := list (toString $redis.port) }}
     {{- if $redis.master }}
-    {{- range $redis.addresses }}
-    - {port: {{ regexFind "[0-9]+$" . }}}
+    {{- range $redis.addresses }}{{ $ports = append $ports (regexFind "[0-9]+$" .) }}{{ end }}
     {{- end }}
+    {{- range uniq $ports }}
+    - {port: {{ . }}}
     {{- end }}
-    - {port: {{ $redis.port }}}
   {{- with .Values.networkPolicy.redisTo }}
   to: {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- end }}
-{{- if $pg.bundled }}
+{{- if not .Values.suite.enabled }}
+{{- else if $pg.bundled }}
 - to:
     - podSelector:
         matchLabels: {{- include "penstock.selector" (list . "postgresql") | nindent 10 }}

