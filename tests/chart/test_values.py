@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from chart.rendering import CHART, Values
 
 VALUES: Values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
@@ -40,7 +39,12 @@ def leaves(values: Values, schema: dict[str, Any], path: str = "") -> Iterator[t
     for name, default in values.items():
         node = resolved(schema["properties"][name])
         here = f"{path}{name}"
-        if "properties" in node and default and node.get("description") != "As Kubernetes has them" and name != "resources":
+        if (
+            "properties" in node
+            and default
+            and node.get("description") != "As Kubernetes has them"
+            and name != "resources"
+        ):
             yield from leaves(default, node, f"{here}.")
         else:
             yield here, default, schema["properties"][name].get("description") or node["description"]
@@ -82,7 +86,9 @@ def test_no_object_takes_keys_that_it_does_not_know() -> None:
     assert open_ones == set()
 
 
-@pytest.mark.parametrize("part", ["", "redis", "redis.bundled", "api", "workerDefaults", "workers.mail", "autoscaling.fallback"])
+@pytest.mark.parametrize(
+    "part", ["", "redis", "redis.bundled", "api", "workerDefaults", "workers.mail", "autoscaling.fallback"]
+)
 def test_an_unknown_key_is_refused_by_its_name(part: str, refusal: Callable[..., str]) -> None:
     values: Values = {"unknwon": 1}
     for name in reversed(part.split(".") if part else []):

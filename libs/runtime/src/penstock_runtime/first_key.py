@@ -5,7 +5,8 @@ from pydantic import Field, SecretStr
 from penstock_runtime.database import connect, wait_until
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.keys import register_key
-from penstock_runtime.settings import RuntimeSettings, load_or_exit, without_password
+from penstock_runtime.settings import RuntimeSettings, load_or_exit
+from penstock_runtime.urls import without_password
 
 NAME = "first"
 """The key's name. Another one given later takes its place, so that a key is changed by changing its Secret."""
