@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 BLOCK = 1024 * 1024
 """Bytes moved at a time."""
 
-
 UPLOADS = "uploads"
 REPORTS = "reports"
 """The folders that files lie in. Each of them has a row that names it, or will be swept."""
