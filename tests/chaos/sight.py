@@ -50,8 +50,9 @@ class Sight:
         return int(self._rows(query.where(jobs.c.queue == queue.name) if queue else query)[0][0])
 
     def ended(self) -> int:
-        """How many jobs have ended."""
-        return int(self._rows(select(func.count()).where(jobs.c.finished_at.is_not(None)))[0][0])
+        """How many jobs have ended, without those of the schedule."""
+        sent = jobs.c.idempotency_key.not_like("schedule:%")
+        return int(self._rows(select(func.count()).where(jobs.c.finished_at.is_not(None), sent))[0][0])
 
     def state(self, job_id: str) -> str | None:
         """The state of one job; None: there is no such row."""
