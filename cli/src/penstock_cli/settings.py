@@ -42,4 +42,4 @@ class ClientSettings(Settings):
 
     api_url: str = Field("", description="such as https://penstock.example.com")
     api_key: SecretStr = Field(SecretStr(""), description="made by `penstock keys create`")
-    api_patience: float = Field(60, ge=0, le=86_400, description="for an API that asks to wait, or was heard before")
+    api_patience: float = Field(120, ge=0, le=86_400, description="for an API that asks to wait, or was heard before")

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -10,8 +11,15 @@ import httpx
 from penstock_cli.client.api import PAUSE, Api, Busy, Lost, job_path, problem
 
 
-def follow(api: Api, job_id: str) -> Iterator[dict[str, Any]]:
-    """The job now, and again at each change, until it has ended.
+@dataclass(frozen=True)
+class Silence:
+    """The API does not answer just now, and is asked again."""
+
+    reason: str
+
+
+def follow(api: Api, job_id: str) -> Iterator[dict[str, Any] | Silence]:
+    """The job now, and again at each change, until it has ended; in between, that nothing can be heard.
 
     A stream that ends or is lost is taken up again where it was, unless the API is silent for longer than its
     `patience`. Raises ApiError, and Lost where nobody answers the first time, or for too long.
@@ -30,6 +38,7 @@ def follow(api: Api, job_id: str) -> Iterator[dict[str, Any]]:
             if not (opened or isinstance(lost, Busy)) or time.monotonic() - silent_since > api.patience:
                 raise
             pause = lost.after
+            yield Silence(lost.message)
         time.sleep(pause)
 
 

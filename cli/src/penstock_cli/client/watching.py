@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column
 
 from penstock_cli.client.api import Api
-from penstock_cli.client.events import follow
+from penstock_cli.client.events import Silence, follow
 from penstock_cli.client.options import print_json, tell
 from penstock_cli.client.tables import STYLES, note
 from penstock_cli.statuses import Status
@@ -21,8 +21,8 @@ TOGETHER = 16
 
 SUCCEEDED = "succeeded"
 
-Told = dict[str, Any] | Exception
-"""What is heard of a job: its state, or why nothing can be heard."""
+Told = dict[str, Any] | Silence | Exception
+"""What is heard of a job: its state, that nothing can be heard just now, or why nothing will be."""
 
 
 def watch_jobs(console: Console, api: Api, job_ids: list[str], *, as_json: bool) -> Status:
@@ -88,6 +88,9 @@ def _follow(api: Api, waiting: "SimpleQueue[str]", told: "Queue[tuple[str, Told]
 def _lines(console: Console, api: Api, job_ids: list[str], *, as_json: bool) -> dict[str, Told]:
     last: dict[str, Told] = {}
     for job_id, told in changes(api, job_ids):
+        if isinstance(told, Silence):
+            tell(f"{job_id}: {told.reason}; trying again")
+            continue
         last[job_id] = told
         if isinstance(told, Exception):
             continue
@@ -105,9 +108,12 @@ def _bars(console: Console, api: Api, job_ids: list[str]) -> dict[str, Told]:
         all_of_them = bars.add_task("all", total=len(job_ids), note="", state="") if len(job_ids) > 1 else None
         rows: dict[str, TaskID] = {}
         for job_id, told in changes(api, job_ids):
-            last[job_id] = told
             if job_id not in rows:
                 rows[job_id] = bars.add_task(job_id, total=None, note="", state="")
+            if isinstance(told, Silence):
+                bars.update(rows[job_id], note=f"{told.reason}; trying again")
+                continue
+            last[job_id] = told
             _update(bars, rows[job_id], told)
             if not (isinstance(told, Exception) or "result" in told):
                 continue
@@ -118,7 +124,7 @@ def _bars(console: Console, api: Api, job_ids: list[str]) -> dict[str, Told]:
     return last
 
 
-def _update(bars: Progress, row: TaskID, told: Told) -> None:
+def _update(bars: Progress, row: TaskID, told: dict[str, Any] | Exception) -> None:
     if isinstance(told, Exception):
         bars.update(row, state="[red]?", note=str(told), total=1, completed=0)
         bars.stop_task(row)
