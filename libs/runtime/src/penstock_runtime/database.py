@@ -3,12 +3,13 @@
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import redis
 import structlog
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from penstock_runtime.errors import Unavailable
@@ -20,28 +21,39 @@ LOST = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError,
 """What a statement raises when the server is gone or overloaded. Whether its change was made is not known."""
 
 
-def connect(settings: RuntimeSettings, *, most: int | None = None, statement_timeout: float = 0) -> Engine:
-    """An engine on the ledger's database, with `most` connections (default: the setting); see `engine_on`."""
+def connect(settings: RuntimeSettings, *, most: int | None = None, **options: Any) -> Engine:
+    """An engine on the ledger's database, with `most` connections (default: the setting); `options` as `engine_on`."""
     return engine_on(
         settings.database_url,
         most=most or settings.database_connections,
         timeout=settings.database_timeout,
-        statement_timeout=statement_timeout,
+        **options,
     )
 
 
-def engine_on(url: str, *, most: int, timeout: float, statement_timeout: float = 0) -> Engine:
+def engine_on(
+    url: str,
+    *,
+    most: int,
+    timeout: float,
+    statement_timeout: float = 0,
+    autocommit: bool = False,
+    ping_after: float = 1,
+) -> Engine:
     """An engine that connects when it is first used, and starts anew in a forked child.
 
     timeout: seconds to connect, and to wait for a free connection.
     statement_timeout: seconds that a statement may take, enforced by the server; 0 for no bound.
+    autocommit: each statement is a transaction of its own, and costs one round trip instead of three.
+    ping_after: seconds without use after which a connection is first asked whether its server is still there.
     """
     engine = create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_size=most,
         max_overflow=0,
         pool_timeout=timeout,
-        pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT" if autocommit else None,
+        skip_autocommit_rollback=True,
         hide_parameters=True,  # an error's text reaches logs, and parameters hold payloads
         connect_args={
             "connect_timeout": max(2, round(timeout)),  # libpq takes less than 2 as 2
@@ -54,8 +66,28 @@ def engine_on(url: str, *, most: int, timeout: float, statement_timeout: float =
             "tcp_user_timeout": 20000,
         },
     )
+    _ping_the_idle(engine, ping_after)
     os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
     return engine
+
+
+def _ping_the_idle(engine: Engine, seconds: float) -> None:
+    """Replace connections that broke while nobody used them.
+
+    One in steady use is not asked each time: where it breaks, its statement fails, and the pool drops all others.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def left(_: Any, record: Any) -> None:
+        record.info["left"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def taken(connection: Any, record: Any, _: Any) -> None:
+        if time.monotonic() - record.info.get("left", float("inf")) > seconds:
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise InvalidatePoolError("it broke while it was idle") from error
 
 
 def wait_until(answers: Callable[[], object], what: str, *, seconds: float = float("inf")) -> None:

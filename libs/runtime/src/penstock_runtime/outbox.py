@@ -24,7 +24,10 @@ LONGEST_LINE = 10_000
 
 
 class Outbox:
-    """Publishes in the order of `put`. What it drops, or does not get to in time, the relay publishes."""
+    """Publishes in the order of `put`. What it drops, or does not get to in time, the relay publishes.
+
+    engine: one that commits each statement.
+    """
 
     def __init__(self, settings: RuntimeSettings, engine: Engine) -> None:
         self._engine = engine
@@ -89,7 +92,7 @@ class Outbox:
             log.warning("not_published", jobs=len(timely), reason=error.message, then="the relay publishes them")
             return
         try:
-            with self._engine.begin() as connection:
+            with self._engine.connect() as connection:
                 mark_queued(connection, timely)
         except LOST:
             # The rows stay `accepted`, and the relay publishes them a second time: harmless.

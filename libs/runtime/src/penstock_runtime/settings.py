@@ -116,7 +116,7 @@ class RuntimeSettings(Settings):
     database_name: str = "penstock"
     database_sslmode: Literal["", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = ""
     database_sslrootcert: str = Field("", description="file of the certificates to trust, for verify-…")
-    database_connections: int = Field(10, ge=2, le=200, description="per process")
+    database_connections: int = Field(10, ge=2, le=200, description="per process; one that accepts jobs has two more")
     database_timeout: float = Field(5, gt=0, le=60, description="to connect, and for a free connection")
 
     storage_url: str = Field("file:///var/lib/penstock/storage", description="any obstore URL")

@@ -17,7 +17,7 @@ from penstock_runtime.database import LOST, connect
 from penstock_runtime.errors import Cancelled, PenstockError, Rejected, Retryable, Unavailable
 from penstock_runtime.job import Job, LeaseLost
 from penstock_runtime.ledger import run as ledger
-from penstock_runtime.ledger.accept import Unstorable, check_storable
+from penstock_runtime.ledger.accept import Unstorable, canonical
 from penstock_runtime.ledger.view import FINISHED, JobView
 from penstock_runtime.settings import RuntimeSettings
 
@@ -268,7 +268,7 @@ def _ended_before(job: JobView) -> dict[str, Any]:
 def _storable(payload: dict[str, Any]) -> dict[str, Any]:
     """A foreign payload that PostgreSQL cannot store becomes one that no task takes."""
     try:
-        check_storable(payload)
+        canonical(payload)
     except Unstorable as error:
         return {error.message: None}
     return payload

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 from uuid_utils import uuid7
 
 from penstock_contracts.queues import BY_NAME
 from penstock_contracts.task import Message
-from penstock_runtime.errors import PenstockError, Unavailable
+from penstock_runtime.errors import PenstockError
 from penstock_runtime.ledger.publish import Publication
 from penstock_runtime.schema import jobs
 
@@ -47,16 +47,15 @@ class NewJob:
     id: str = field(default_factory=lambda: str(uuid7()))
     """A UUID of version 7 (RFC 9562), so that rows accepted together lie together in the index."""
 
-    def __post_init__(self) -> None:
-        check_storable(self.message.payload)
+    fingerprint: bytes = field(init=False, repr=False)
+    """Tells a repeat from another job under the same key: SHA-256 of task and payload."""
 
-    @property
-    def fingerprint(self) -> bytes:
-        """Tells a repeat from another job under the same key."""
-        return hashlib.sha256(_canonical([self.message.task, self.message.payload])).digest()
+    def __post_init__(self) -> None:
+        told = canonical([self.message.task, self.message.payload])
+        object.__setattr__(self, "fingerprint", hashlib.sha256(told).digest())
 
     def values(self) -> dict[str, Any]:
-        """The columns of its row that differ from job to job."""
+        """The columns of its row that differ from job to job, as JSON has them."""
         message = self.message
         return {
             "id": self.id,
@@ -64,13 +63,13 @@ class NewJob:
             "task": message.task,
             "queue": message.queue,
             "priority": int(message.priority),
-            "payload": json.dumps(message.payload),
+            "payload": message.payload,
             "request_id": self.request_id,
             "idempotency_key": self.idempotency_key,
-            "fingerprint": self.fingerprint,
+            "fingerprint": self.fingerprint.hex(),
             "attempts": BY_NAME[message.queue].attempts,
-            "not_before": self.not_before,
-            "deadline": self.deadline,
+            "not_before": self.not_before and self.not_before.isoformat(),
+            "deadline": self.deadline and self.deadline.isoformat(),
             "webhook": self.webhook,
         }
 
@@ -90,30 +89,28 @@ _TYPES = {
     "task": "text",
     "queue": "text",
     "priority": "smallint",
-    "payload": "text",
+    "payload": "jsonb",
     "request_id": "text",
     "idempotency_key": "text",
-    "fingerprint": "bytea",
+    "fingerprint": "text",
     "attempts": "integer",
     "not_before": "timestamptz",
     "deadline": "timestamptz",
     "webhook": "text",
 }
 
-# One statement whatever the number of jobs, so that it is prepared once. The caller publishes as soon as this is
-# committed: until its time-out the relay leaves the rows to it.
-_INSERT = text(
-    f"""
+# One statement with one parameter whatever the number of jobs: it is prepared once, and the client writes one text
+# instead of a list for each column. The caller publishes as soon as this is committed: until its time-out the relay
+# leaves the rows to it.
+_INSERT = f"""
     INSERT INTO jobs ({", ".join(_TYPES)}, state, published_at, published_epoch)
-    SELECT {", ".join("payload::jsonb" if name == "payload" else name for name in _TYPES)}, 'accepted',
+    SELECT {", ".join("decode(fingerprint, 'hex')" if name == "fingerprint" else name for name in _TYPES)}, 'accepted',
            CASE WHEN not_before IS NULL THEN clock_timestamp() END,
            (SELECT coalesce(max(confirmed), 0) FROM relay)
-    FROM unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _TYPES.items())})
-         AS new ({", ".join(_TYPES)})
+    FROM json_to_recordset(%(jobs)s::json) AS new ({", ".join(f"{name} {kind}" for name, kind in _TYPES.items())})
     ON CONFLICT (tenant, task, idempotency_key) DO NOTHING
     RETURNING id, published_at
     """
-)
 
 
 def accept(connection: Connection, message: Message, *, tenant: str, **wishes: Any) -> Accepted:
@@ -128,8 +125,7 @@ def accept_all(connection: Connection, new: Sequence[NewJob]) -> list[Accepted |
     """Insert each job, or get the one that its tenant accepted before for its task and key. In the order given."""
     # Each waits for whoever accepts the same key: in the keys' order, as two that wait for each other would deadlock.
     in_order = sorted(new, key=lambda job: (job.tenant, job.message.task, job.idempotency_key or ""))
-    columns = [job.values() for job in in_order]
-    rows = connection.execute(_INSERT, {name: [values[name] for values in columns] for name in _TYPES})
+    rows = connection.exec_driver_sql(_INSERT, {"jobs": json.dumps([job.values() for job in in_order])})
     stamps = {row.id: row.published_at for row in rows}
     return [_created(job, stamps[job.id]) if job.id in stamps else _repeated(connection, job) for job in new]
 
@@ -149,24 +145,24 @@ def _repeated(connection: Connection, job: NewJob) -> Accepted | KeyReused:
         )
     ).one_or_none()
     if first is None:  # retention deleted it between the two statements
-        raise Unavailable("the job could not be accepted; repeat the request with the same Idempotency-Key")
+        return accept_all(connection, [job])[0]
     if first.fingerprint != job.fingerprint:
         return KeyReused("this Idempotency-Key was used before with another body; use a new key for a new job")
     return Accepted(first.id, created=False, publication=None)
 
 
-def check_storable(value: Any) -> None:
-    """Raise Unstorable where JSON holds what jsonb refuses: a NUL character, half a surrogate pair, NaN or infinity."""
+def canonical(value: Any) -> bytes:
+    """The value as JSON, the same bytes for the same value.
+
+    Raises Unstorable where jsonb refuses it: a NUL character, half a surrogate pair, NaN or infinity.
+    """
     try:
-        canonical = _canonical(value)
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except UnicodeEncodeError as error:
         raise Unstorable("text must not contain half of a surrogate pair") from error
     except ValueError as error:
         raise Unstorable("a number must not be NaN or infinite") from error
     # Without the escaped backslashes: one of them before the letters u0000 is not a NUL.
-    if b"\\u0000" in canonical.replace(b"\\\\", b""):
+    if b"\\u0000" in text.replace(b"\\\\", b""):
         raise Unstorable("text must not contain the NUL character (U+0000)")
-
-
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return text
