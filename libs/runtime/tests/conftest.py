@@ -125,9 +125,10 @@ class Ledger:
     @contextlib.contextmanager
     def read_only(self) -> Iterator[None]:
         """The database takes no writes, as a standby does and a server that was demoted to one."""
-        self.execute(*_SET_READ_ONLY.format("on").split(";"))
+        name = self.engine.url.database
+        self.execute(*_SET_READ_ONLY.format(name, "on").split(";"))
         yield
-        self.execute(*_SET_READ_ONLY.format("off").split(";"))
+        self.execute(*_SET_READ_ONLY.format(name, "off").split(";"))
 
     @contextlib.contextmanager
     def failing(self, event: str, condition: str) -> Iterator[None]:
@@ -139,7 +140,7 @@ class Ledger:
 
 # For new sessions; so the old ones are ended.
 _SET_READ_ONLY = """SET TRANSACTION READ WRITE;
-ALTER DATABASE runtime SET default_transaction_read_only = {};
+ALTER DATABASE "{}" SET default_transaction_read_only = {};
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 
 _FAIL = """CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
