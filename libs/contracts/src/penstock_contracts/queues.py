@@ -24,6 +24,11 @@ class Priority(IntEnum):
     BULK = 5
 
 
+def list_name(queue: str, priority: Priority) -> str:
+    """The Redis list that holds the waiting messages of one priority in a queue of that name."""
+    return queue if priority is Priority.NORMAL else f"{queue}{SEPARATOR}{priority.value}"
+
+
 @dataclass(frozen=True)
 class Queue:
     """One queue, its worker's pool, and what a job on it may use.
@@ -46,7 +51,7 @@ class Queue:
 
     def list_name(self, priority: Priority) -> str:
         """The Redis list that holds this queue's waiting messages of one priority, most urgent first."""
-        return self.name if priority is Priority.NORMAL else f"{self.name}{SEPARATOR}{priority.value}"
+        return list_name(self.name, priority)
 
     @property
     def list_names(self) -> tuple[str, ...]:

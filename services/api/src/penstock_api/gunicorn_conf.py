@@ -3,6 +3,7 @@
 It is read in gunicorn's main process, where nothing is patched and nothing may be imported that waits on sockets.
 """
 
+import gc
 import logging
 import re
 from typing import Any
@@ -52,3 +53,9 @@ def _without_queries(record: logging.LogRecord) -> bool:
 
 
 logger_class = Logger
+
+
+def post_worker_init(worker: Any) -> None:
+    """The application is loaded, and lives as long as its process: no garbage collection need look at it again."""
+    gc.collect()
+    gc.freeze()
