@@ -4,10 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml)
 EDITABLE := $(patsubst %/pyproject.toml,--editable %,$(PROJECTS))
+IMAGES = $(if $(REPOSITORY),--repository $(REPOSITORY)) $(if $(TAG),--tag $(TAG)) $(if $(PUSH),--push)
 export PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup check isolated test chaos demo up lock format clean
+.PHONY: help setup check isolated test images image-names chaos demo up lock format clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -30,6 +31,12 @@ test: setup .tools/helm/installed ## run every test, with a real Redis and Postg
 chaos: setup ## kill everything under load, and count what is lost: 20 minutes; SHORT=1, SEED=, JOBS=, FAULTS=, ARGS=--help
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED)) \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
+
+images: setup ## build the services' images as the chart names them; REPOSITORY=, TAG=, PUSH=1
+	$(BIN)/python scripts/images.py $(IMAGES)
+
+image-names: setup
+	@$(BIN)/python scripts/images.py --names $(IMAGES)
 
 demo: setup ## start the suite and send a real job through each queue
 	$(BIN)/penstock demo
