@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from processes import eventually
 
 from penstock_api.settings import ApiSettings
+from penstock_cli.local.ports import free_port
 from penstock_runtime.errors import SettingsError
 from penstock_runtime.settings import RuntimeSettings, environment_names, load
 
@@ -61,6 +63,39 @@ def test_a_request_in_progress_is_answered_after_sigterm(start_api: Any) -> None
         connection.sendall(body[10:])
         assert connection.recv(4000).startswith(b"HTTP/1.1 202 ")
     assert running.process.wait(30) == 0
+
+
+def test_sigterm_while_it_still_starts_ends_it_in_order(tmp_path: Path) -> None:
+    key, log = tmp_path / "key", tmp_path / "log"
+    os.mkfifo(key)  # whoever reads the settings waits for us
+
+    def reader() -> int | None:
+        with suppress(OSError):  # nobody reads
+            return os.open(key, os.O_WRONLY | os.O_NONBLOCK)
+        return None
+
+    def give_key() -> None:
+        with os.fdopen(eventually(reader, "the settings are read"), "wb") as file:
+            file.write(b"a key that only tests know")
+
+    environment = os.environ | GOOD | {"PENSTOCK_SECRET_KEY_FILE": str(key), "PENSTOCK_API_WORKERS": "1"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            COMMAND, env=environment | {"PENSTOCK_API_PORT": str(free_port())}, stdout=output, stderr=output
+        )
+    try:
+        give_key()
+        eventually(lambda: "Booting worker" in log.read_text(), "the worker process begins")
+        waiting = eventually(reader, "the worker process reads its settings", seconds=100)
+        process.terminate()
+        eventually(lambda: "Handling signal: term" in log.read_text(), "gunicorn heard of it")
+        os.write(waiting, b"a key that only tests know")
+        os.close(waiting)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in log.read_text()
 
 
 def test_gunicorns_own_log_lines_have_the_format_of_all_others(server: Any) -> None:

@@ -13,6 +13,9 @@ _CODES = {errors.LimitRequestLine: "uri_too_long", errors.LimitRequestHeaders: "
 class Worker(GeventWorker):
     """Answers what is no HTTP request, or a too large one."""
 
+    wsgi: Any = None
+    """The application, once gunicorn has loaded it: a signal may come before."""
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: requests in progress end by themselves, streams of events would not."""
         if self.wsgi is not None:
