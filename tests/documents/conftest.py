@@ -21,6 +21,9 @@ NOT_SEEN = (".git", ".penstock")
 SUITE = {"PENSTOCK_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8", "PENSTOCK_API_WORKERS": "1"}
 """Receivers of webhooks are on this machine, and one process is enough."""
 
+RECEIVER = 8090
+"""The port of a receiver of webhooks in the documents."""
+
 UP = [sys.executable, "-c", "from penstock_cli.main import main; main()", "up", "--state", ".penstock"]
 
 
@@ -69,10 +72,8 @@ def suite(servers_folder: Path) -> Iterator[Suite]:
         started = lambda: b"API documentation: " in log.read_bytes()  # noqa: E731
         eventually(lambda: started() or process.poll() is not None, "the suite runs", seconds=120)
         assert started(), log.read_text()
-        addresses = {
-            "http://127.0.0.1:8000": f"http://127.0.0.1:{ports['--api-port']}",
-            "http://127.0.0.1:8025": f"http://127.0.0.1:{ports['--mail-page-port']}",
-        }
+        actual = {8000: ports["--api-port"], 8025: ports["--mail-page-port"], RECEIVER: free_port()}
+        addresses = {f"127.0.0.1:{port}": f"127.0.0.1:{free}" for port, free in actual.items()}
         yield Suite(folder, addresses, environment)
     finally:
         process.send_signal(signal.SIGTERM)

@@ -4,11 +4,13 @@ import os
 import shlex
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import eventually
+LONGEST = 90
+"""Seconds for the commands of one block."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,12 @@ class Shell:
         line = ". {} </dev/null >{} 2>{}; : >{}\n".format(*files)
         self._process.stdin.write(line.encode())
         self._process.stdin.flush()
-        eventually(lambda: done.exists() or self._process.poll() is not None, f"this ends: {commands}", seconds=90)
+        deadline = time.monotonic() + LONGEST
+        while not done.exists() and self._process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
         ran = Ran(output.read_text(errors="replace"), told.read_text(errors="replace"))
-        assert done.exists(), f"a command failed:\n{commands}\n{ran.output}\n{ran.told}"
+        why = "a command failed" if self._process.poll() is not None else f"no end within {LONGEST} s"
+        assert done.exists(), f"{why}:\n{commands}\n\nprinted:\n{ran.output}\n{ran.told}"
         return ran
 
     def close(self) -> None:

@@ -106,6 +106,18 @@ def test_an_answer_belongs_to_the_commands_before_it(tmp_path: Path) -> None:
     assert steps == [("a", "2"), ("b", None), ("c", None)]
 
 
+def test_a_block_that_names_a_file_is_written_to_it(tmp_path: Path) -> None:
+    document = tmp_path / "document.md"
+    document.write_text("```python a.py\nprint('$HOME')\n```\n```sh\ncat a.py\n```\n")
+    write, read = steps_of(document)
+    shell = Shell(tmp_path, tmp_path, {"PATH": "/usr/bin:/bin"})
+    try:
+        shell.run(write.commands)
+        assert shell.run(read.commands).output == "print('$HOME')\n"
+    finally:
+        shell.close()
+
+
 def test_a_shell_keeps_its_variables_and_ends_with_a_command_that_fails(tmp_path: Path) -> None:
     shell = Shell(tmp_path, tmp_path, {"PATH": "/usr/bin:/bin"})
     try:

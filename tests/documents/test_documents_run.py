@@ -1,7 +1,8 @@
 """Whoever types what the documents say sees what they say.
 
 Every fenced block of `sh` is run, in its order, in one shell for each document. A block of `json`, `http` or `text`
-behind it is compared with what was printed; `comparing.py` says how.
+behind it is compared with what was printed; `comparing.py` says how. A block whose first line names a file behind the
+language, such as ```python receiver.py, is written to that file.
 """
 
 import shutil

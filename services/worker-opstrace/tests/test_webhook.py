@@ -37,7 +37,7 @@ Tell = Callable[..., JobView]
 @pytest.fixture(scope="module")
 def verify() -> Callable[[str, dict[str, str], bytes], Any]:
     """The receiver's side, as docs/webhooks.md gives it."""
-    [snippet] = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    [snippet] = re.findall(r"```python[^\n]*\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, Any] = {}
     exec(snippet, names)
     found: Callable[[str, dict[str, str], bytes], Any] = names["verify"]

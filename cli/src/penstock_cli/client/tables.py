@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.console import JustifyMethod
 from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +18,9 @@ STYLES = {
     "dead": "bold red",
     "cancelled": "magenta",
 }
+
+GAP = 2
+"""Blanks between two columns."""
 
 WITH_NOTES = 100
 WITH_TIMES = 124
@@ -51,21 +55,22 @@ def queues_table(items: list[dict[str, Any]]) -> Table:
 
 def jobs_table(items: list[dict[str, Any]], width: int) -> Table:
     """Jobs, one a line, in so many columns. Ids stand whole: they are what the next command is given."""
-    table = Table(box=None, pad_edge=False, expand=width >= WITH_NOTES)
-    for name in ("id", "state", "task", *(("created",) if width >= WITH_TIMES else ())):
-        table.add_column(name, no_wrap=True)
+    columns = {name: [job[name] for job in items] for name in ("id", "state", "task")}
     if width >= WITH_TIMES:
-        table.add_column("took", no_wrap=True, justify="right")
+        columns["created"] = [f"{_local(job['created_at']):%m-%d %H:%M:%S}" for job in items]
+        columns["took"] = [seconds(_between(job["started_at"], job["finished_at"])) for job in items]
     if width >= WITH_NOTES:
-        table.add_column("note", no_wrap=True, overflow="ellipsis", ratio=1)
-    for job in items:
-        cells = [job["id"], Text(job["state"], STYLES[job["state"]]), job["task"]]
-        if width >= WITH_TIMES:
-            cells += [f"{_local(job['created_at']):%m-%d %H:%M:%S}"]
-            cells += [seconds(_between(job["started_at"], job["finished_at"]))]
-        if width >= WITH_NOTES:
-            cells += [Text(note(job))]
-        table.add_row(*cells)
+        columns["note"] = [note(job) for job in items]
+    table = Table(box=None, pad_edge=False)
+    left = width
+    for name, told in columns.items():
+        # The note comes last, and gets what the others leave: rich would shorten them for a long one.
+        justify: JustifyMethod = "right" if name == "took" else "left"
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=max(left, 1), justify=justify)
+        left -= max(map(len, (name, *told))) + GAP
+    for cells in zip(*columns.values(), strict=True):
+        named = zip(columns, cells, strict=True)
+        table.add_row(*(Text(cell, STYLES[cell] if name == "state" else "") for name, cell in named))
     return table
 
 

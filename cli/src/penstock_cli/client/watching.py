@@ -87,6 +87,7 @@ def _follow(api: Api, waiting: "SimpleQueue[str]", told: "Queue[tuple[str, Told]
 
 def _lines(console: Console, api: Api, job_ids: list[str], *, as_json: bool) -> dict[str, Told]:
     last: dict[str, Told] = {}
+    printed: dict[str, str] = {}
     for job_id, told in changes(api, job_ids):
         if isinstance(told, Silence):
             tell(f"{job_id}: {told.reason}; trying again")
@@ -96,9 +97,11 @@ def _lines(console: Console, api: Api, job_ids: list[str], *, as_json: bool) -> 
             continue
         if as_json:
             print_json(told)
-        else:
-            line = f"{job_id} {told['state']} {note(told)}".strip()
+            continue
+        line = f"{job_id} {told['state']} {note(told)}".strip()
+        if printed.get(job_id) != line:  # the end says of most jobs what their last state said
             console.print(line, markup=False, highlight=False, soft_wrap=True)
+        printed[job_id] = line
     return last
 
 
