@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from penstock_cli.main import app
 from penstock_cli.statuses import status_of
 from penstock_runtime.errors import PenstockError
-from penstock_runtime.keys import Scope, create_key
+from penstock_runtime.keys import create_key
+from penstock_runtime.scopes import Scope
 
 PENSTOCK = [sys.executable, "-c", "from penstock_cli.main import main; main()"]
 NAMED = ("PENSTOCK_API_URL", "PENSTOCK_API_KEY", "PENSTOCK_DATABASE_URL", "CELERY_RESULT_BACKEND")

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 from command_line import Penstock, RunningApi
 
-from penstock_runtime.keys import Scope
+from penstock_runtime.scopes import Scope
 
 REPORT = '{"dataset_id": "01936b0e-8a55-7c1c-9d4b-3f1f0a4e9a10"}'
 FAILED = """state = 'failed', error = '{"code"\\: "rejected", "message"\\: "no such dataset"}', finished_at = now()"""

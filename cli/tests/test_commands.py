@@ -1,5 +1,6 @@
 """The command line as people meet it: real processes, their output and their status."""
 
+import json
 import os
 import socket
 import subprocess
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from click.testing import Result
 from sqlalchemy import Engine
 from typer.testing import CliRunner
@@ -94,6 +96,31 @@ def test_a_revoked_key_works_no_more(database_url: str, database: Engine, tmp_pa
         assert find_key(connection, secret) is None
     unknown = run("keys", "revoke", str(uuid4()), *common, PENSTOCK_DATABASE_URL=database_url)
     assert str(unknown.exception).endswith("`penstock keys list` shows all of them")
+
+
+def test_keys_are_told_to_programs_and_by_tenant(database_url: str, tmp_path: Path) -> None:
+    def keys(*arguments: str) -> Result:
+        return run("keys", *arguments, "--state", str(tmp_path), PENSTOCK_DATABASE_URL=database_url)
+
+    made = json.loads(keys("create", "--name", "ci", "--tenant", "acme", "--scope", "read", "--json").output)
+    keys("create", "--name", "other", "--expires", "1")
+    keys("revoke", made["id"])
+    [listed] = json.loads(keys("list", "--tenant", "acme", "--json").output)
+
+    assert (listed["id"], listed["name"], listed["scopes"], listed["rate"]) == (made["id"], "ci", ["read"], None)
+    assert datetime.fromisoformat(listed["revoked_at"]) <= datetime.now(UTC)
+    assert made["key"].startswith("pk_")
+    assert made["key"] not in json.dumps(listed)
+    shown = keys("list").output
+    assert f"revoked {datetime.now().astimezone():%Y-}" in shown
+    assert f"until {(datetime.now(UTC) + timedelta(days=1)).astimezone():%Y-%m-%d}" in shown
+
+
+@pytest.mark.parametrize("words", ["", "a\nb", "a" * 201])
+def test_a_key_has_a_name_and_a_tenant_that_people_can_read(words: str, database_url: str, tmp_path: Path) -> None:
+    for arguments in (["--name", words], ["--name", "ci", "--tenant", words]):
+        refused = run("keys", "create", *arguments, "--state", str(tmp_path), PENSTOCK_DATABASE_URL=database_url)
+        assert str(refused.exception).endswith("must have 1 to 200 printable characters")
 
 
 def test_a_key_with_a_rate_of_its_own_is_listed_with_it(database_url: str, tmp_path: Path) -> None:

@@ -1,41 +1,61 @@
 """API keys: made, shown without their secrets, and revoked."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from rich.table import Table
+from rich.text import Text
 
 from penstock_cli.ledger import transaction
 from penstock_runtime import keys
 from penstock_runtime.errors import Rejected
-from penstock_runtime.keys import KeyView, Scope
+from penstock_runtime.keys import KeyView
+from penstock_runtime.scopes import Scope
 from penstock_runtime.settings import RuntimeSettings
 
-COLUMNS = ("id", "tenant", "name", "scopes", "rate", "created", "expires", "last used", "revoked")
+LONGEST = 200
+"""Characters of a key's tenant and name."""
 
 
 def create(
     settings: RuntimeSettings, tenant: str, name: str, scopes: list[Scope], days: int | None, rate: str | None
-) -> str:
-    """Make a key for the tenant, for so many days or for good, and return its secret, which is kept nowhere.
+) -> tuple[UUID, str]:
+    """Make a key for the tenant, for so many days or for good; its id, and its secret, which is kept nowhere.
 
-    Raises Rejected where the rate is none, and Unavailable.
+    Raises Rejected where the rate is none, or nobody could read a name, and Unavailable.
     """
+    for what, text in (("tenant", tenant), ("name", name)):
+        if not 1 <= len(text) <= LONGEST or not text.isprintable():
+            raise Rejected(f"the {what} of a key must have 1 to {LONGEST} printable characters")
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
     try:
         with transaction(settings) as connection:
-            return keys.create_key(connection, tenant, name, expires_at, set(scopes), rate)[1]
+            return keys.create_key(connection, tenant, name, expires_at, set(scopes), rate)
     except ValueError as error:
         raise Rejected(f"the rate {error}") from None
 
 
-def table(settings: RuntimeSettings) -> Table:
-    """All keys, whether they still work or not. Raises Unavailable."""
+def listed(settings: RuntimeSettings, tenant: str | None) -> list[KeyView]:
+    """The keys of one tenant or of all, whether they still work or not. Raises Unavailable."""
     with transaction(settings) as connection:
-        found = keys.list_keys(connection)
-    shown = Table(*COLUMNS)
+        return [key for key in keys.list_keys(connection) if tenant in (None, key.tenant)]
+
+
+def as_json(key: KeyView) -> dict[str, Any]:
+    """A key for programs."""
+    return {name: _plain(value) for name, value in asdict(key).items()}
+
+
+def table(found: list[KeyView]) -> Table:
+    """Keys for people, their ids whole: `penstock keys revoke` is given one."""
+    shown = Table("id", "tenant", "name", "scopes", "rate", "state", "created", "last used", box=None, pad_edge=False)
+    shown.columns[0].no_wrap = True
     for key in found:
-        shown.add_row(*_cells(key))
+        scopes = Text(" ".join(key.scopes))
+        times = [_moment(time) for time in (key.created_at, key.last_used_at)]
+        shown.add_row(str(key.id), Text(key.tenant), Text(key.name), scopes, key.rate or "-", _state(key), *times)
     return shown
 
 
@@ -46,17 +66,21 @@ def revoke(settings: RuntimeSettings, key_id: UUID) -> None:
             raise Rejected(f"there is no key {key_id}; `penstock keys list` shows all of them")
 
 
-def _cells(key: KeyView) -> list[str]:
-    times = (key.created_at, key.expires_at, key.last_used_at, key.revoked_at)
-    return [
-        str(key.id),
-        key.tenant,
-        key.name,
-        " ".join(key.scopes),
-        key.rate or "-",
-        *(_moment(time) for time in times),
-    ]
+def _state(key: KeyView) -> Text:
+    if key.revoked_at is not None:
+        return Text(f"revoked {_moment(key.revoked_at)}", "red")
+    if key.expires_at is None:
+        return Text("valid", "green")
+    if key.expires_at <= datetime.now(UTC):
+        return Text(f"expired {_moment(key.expires_at)}", "red")
+    return Text(f"until {_moment(key.expires_at)}", "green")
 
 
 def _moment(time: datetime | None) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M") if time else "-"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value

@@ -9,14 +9,14 @@ import typer
 from rich.console import Console
 
 from penstock_cli.client.jobs import jobs
-from penstock_cli.client.options import console
+from penstock_cli.client.options import Json, console, print_json, show
 from penstock_cli.client.queues import queues
 from penstock_cli.client.secret import webhook_secret
 from penstock_cli.local.interrupts import counted
 from penstock_cli.local.supervisor import Interrupted
 from penstock_cli.statuses import Status, status_of
 from penstock_runtime.errors import PenstockError
-from penstock_runtime.keys import USUAL_SCOPES, Scope
+from penstock_runtime.scopes import USUAL_SCOPES, Scope
 
 # What a command needs is imported within it: all of it takes a second, and --help should not.
 
@@ -128,23 +128,39 @@ def create(
             show_default="PENSTOCK_API_KEY_RATE of the API",
         ),
     ] = None,
+    as_json: Json = False,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
     """Make an API key and print it, once: only its hash is kept.
 
     The database is the one that PENSTOCK_DATABASE_URL names, else that of the suite running on the state folder.
+
+    ```
+    penstock keys create --name ci --expires 90
+    penstock keys create --name dashboard --tenant acme --scope read --rate 100/minute
+    ```
     """
     from penstock_cli import keys, ledger
 
-    typer.echo(keys.create(ledger.find(state), tenant, name, scope or list(USUAL_SCOPES), expires, rate))
+    scopes = scope or list(USUAL_SCOPES)
+    key_id, key = keys.create(ledger.find(state), tenant, name, scopes, expires, rate)
+    if as_json:
+        print_json({"id": str(key_id), "key": key, "tenant": tenant, "name": name, "scopes": scopes, "rate": rate})
+    else:
+        typer.echo(key)
 
 
 @key_commands.command("list")
-def list_keys(state: StateFolder = DEFAULT_STATE) -> None:
-    """Show all keys, never their secrets."""
+def list_keys(
+    tenant: Annotated[str | None, typer.Option(help="Of this tenant only.")] = None,
+    as_json: Json = False,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Show keys, whether they still work or not, and never their secrets."""
     from penstock_cli import keys, ledger
 
-    console().print(keys.table(ledger.find(state)))
+    found = keys.listed(ledger.find(state), tenant)
+    show([keys.as_json(key) for key in found], keys.table(found), as_json=as_json)
 
 
 @key_commands.command()

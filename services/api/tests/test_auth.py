@@ -9,8 +9,9 @@ from processes import eventually
 from penstock_api.app import Api
 from penstock_api.key_cache import KeyCache
 from penstock_api.key_uses import KeyUses
-from penstock_runtime.keys import Key, Scope
+from penstock_runtime.keys import Key
 from penstock_runtime.schema import api_keys
+from penstock_runtime.scopes import Scope
 
 KEY_ID = UUID("01936b0e-8a55-7c1c-9d4b-3f1f0a4e9a10")
 REPORT = {"dataset_id": str(KEY_ID)}

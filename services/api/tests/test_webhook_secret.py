@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from penstock_api.app import Api
-from penstock_runtime.keys import Scope
 from penstock_runtime.links import signing_key, webhook_secret
+from penstock_runtime.scopes import Scope
 from penstock_runtime.settings import RuntimeSettings
 
 MakeKey = Callable[..., dict[str, str]]

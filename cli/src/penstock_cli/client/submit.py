@@ -31,7 +31,7 @@ Priority = Annotated[
 NotBefore = Annotated[
     str | None, typer.Option("--not-before", "--delay", metavar="TIME", help="It is not started earlier.")
 ]
-Deadline = Annotated[str | None, typer.Option(metavar="TIME", help="It is not started later, but has failed then.")]
+Deadline = Annotated[str | None, typer.Option(metavar="TIME", help="It is started by then, or else cancelled.")]
 Webhook = Annotated[str | None, typer.Option(metavar="URL", help="Is told when the job has ended.")]
 Key = Annotated[str | None, typer.Option(help="The Idempotency-Key: a repeat with it gets the first job.")]
 Wait = Annotated[bool, typer.Option("--wait", "--watch", help="Follow to the end what was started.")]

@@ -15,8 +15,9 @@ from penstock_cli.settings import CliSettings
 from penstock_runtime import redis_server
 from penstock_runtime.database import connect, wait_until
 from penstock_runtime.errors import PenstockError
-from penstock_runtime.keys import Scope, create_key, find_key
+from penstock_runtime.keys import create_key, find_key
 from penstock_runtime.migrate import upgrade
+from penstock_runtime.scopes import Scope
 from penstock_runtime.settings import RuntimeSettings, load
 from penstock_runtime.worker import DEFAULT_TENANT
 

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, func, or_, select, update
@@ -14,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from penstock_runtime.rates import read_rate
 from penstock_runtime.schema import NOW, api_keys
+from penstock_runtime.scopes import USUAL_SCOPES, Scope
 
 PREFIX = "pk_"
 """Begins every key, so that people and secret scanners know one when they see it."""
@@ -26,18 +26,6 @@ LENGTH = len(PREFIX) + (ENTROPY_BYTES * 8 + 5) // 6
 
 STAMP_EVERY = 60
 """Seconds between two times that a key's last use is written down."""
-
-
-class Scope(StrEnum):
-    """What a key may be used for."""
-
-    READ = "read"
-    WRITE = "write"
-    SECRETS = "secrets"
-
-
-USUAL_SCOPES = (Scope.READ, Scope.WRITE)
-"""Of a key for which none are named. Secrets are shown to no key that was not made for it."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from penstock_api.rates import count_address, count_key, refuse_spent_address
 from penstock_api.services import Services, services
 from penstock_runtime import keys
 from penstock_runtime.errors import Unavailable
-from penstock_runtime.keys import Key, Scope
+from penstock_runtime.keys import Key
+from penstock_runtime.scopes import Scope
 
 _SECRET = re.compile(rf"{keys.PREFIX}[A-Za-z0-9_-]{{{keys.LENGTH - len(keys.PREFIX)}}}")
 

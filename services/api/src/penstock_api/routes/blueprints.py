@@ -11,7 +11,7 @@ from penstock_api.auth import authenticate
 from penstock_api.documentation import SCHEME
 from penstock_api.rates import count_address
 from penstock_api.request import ApiRequest, check_query
-from penstock_runtime.keys import Scope
+from penstock_runtime.scopes import Scope
 
 
 def with_key(name: str, description: str, *, scope: Scope | None = None) -> Any:

@@ -9,8 +9,8 @@ from penstock_api.documentation import problems_with_key
 from penstock_api.models import NoQuery, answer
 from penstock_api.routes.blueprints import with_key
 from penstock_api.services import services
-from penstock_runtime.keys import Scope
 from penstock_runtime.links import webhook_secret
+from penstock_runtime.scopes import Scope
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,15 @@
+"""What a key may be used for. Apart from the keys themselves, which take SQLAlchemy: naming a scope is to be quick."""
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a key may be used for."""
+
+    READ = "read"
+    WRITE = "write"
+    SECRETS = "secrets"
+
+
+USUAL_SCOPES = (Scope.READ, Scope.WRITE)
+"""Of a key for which none are named. Secrets are shown to no key that was not made for it."""
