@@ -37,12 +37,16 @@ def helm3() -> str:
 
 @pytest.fixture(scope="session")
 def render(helm: str) -> Callable[..., Rendered]:
-    """The objects for these values: `render({"redis": {…}})`."""
+    """The objects for these values: `render({"redis": {…}})`. The same values are rendered once a run."""
+    known: dict[str, Rendered] = {}
 
     def run(values: Values | None = None, *options: str, **named: Any) -> Rendered:
-        done = template(helm, values or {}, *options, **named)
-        assert done.returncode == 0, done.stderr
-        return rendered(done.stdout)
+        key = repr((values, options, sorted(named.items())))
+        if key not in known:
+            done = template(helm, values or {}, *options, **named)
+            assert done.returncode == 0, done.stderr
+            known[key] = rendered(done.stdout)
+        return known[key]
 
     return run
 

@@ -71,7 +71,9 @@ def test_somebody_else_may_migrate(render: Render) -> None:
 
 
 def test_an_api_key_is_made_that_the_suite_takes(render: Render) -> None:
-    made = {b64decode(render().one("Secret", "penstock-api-key")["data"]["key"]).decode() for _ in range(3)}
+    releases = ("penstock", "penstock-b", "penstock-c")
+    secrets = [render(release=name).one("Secret", f"{name}-api-key") for name in releases]
+    made = {b64decode(secret["data"]["key"]).decode() for secret in secrets}
     assert len(made) == 3
     for key in made:
         assert re.fullmatch(rf"{PREFIX}[\w-]+", key, re.ASCII)
