@@ -28,7 +28,7 @@ isolated: setup ## import each member where only its own dependencies are instal
 test: setup .tools/helm/installed ## run every test, with a real Redis and PostgreSQL
 	$(BIN)/pytest -n 4 --dist worksteal
 
-chaos: setup ## kill everything under load, and count what is lost: 20 minutes; SHORT=1, SEED=, JOBS=, FAULTS=, ARGS=--help
+chaos: setup ## kill everything under load, and count what is lost: 10 minutes; SHORT=1, SEED=, JOBS=, FAULTS=, ARGS=--help
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED)) \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
 

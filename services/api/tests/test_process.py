@@ -65,6 +65,23 @@ def test_a_request_in_progress_is_answered_after_sigterm(start_api: Any) -> None
     assert running.process.wait(30) == 0
 
 
+def test_sigterm_in_the_first_moment_of_a_worker_process_is_heeded(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    environment = os.environ | GOOD | {"PENSTOCK_API_WORKERS": "1", "PENSTOCK_API_GRACE": "10"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            COMMAND, env=environment | {"PENSTOCK_API_PORT": str(free_port())}, stdout=output, stderr=output
+        )
+    try:
+        eventually(lambda: "Booting worker" in log.read_text(), "the worker process begins")
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "Worker exiting" in log.read_text()  # which one that has to be killed does not say
+
+
 def test_sigterm_while_it_still_starts_ends_it_in_order(tmp_path: Path) -> None:
     key, log = tmp_path / "key", tmp_path / "log"
     os.mkfifo(key)  # whoever reads the settings waits for us

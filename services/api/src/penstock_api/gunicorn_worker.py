@@ -1,5 +1,6 @@
 """gunicorn's gevent worker, with problem documents where it would answer with HTML that quotes the request."""
 
+import signal
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,11 @@ class Worker(GeventWorker):
 
     wsgi: Any = None
     """The application, once gunicorn has loaded it: a signal may come before."""
+
+    def init_process(self) -> None:
+        """Until gunicorn gets to it, after gevent's patching, signals would only be queued, as in its main process."""
+        signal.signal(signal.SIGTERM, self.handle_exit)
+        super().init_process()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: requests in progress end by themselves, streams of events would not."""
