@@ -19,14 +19,9 @@ capabilities: {drop: [ALL]}
 {{- define "penstock.podMetadata" -}}
 {{- $root := index . 0 -}}
 {{- $values := index . 2 -}}
-labels:
-  {{- include "penstock.selector" (list $root (index . 1)) | nindent 2 }}
-  {{- if index . 3 }}
-  penstock.io/storage: mounted
-  {{- end }}
-  {{- with merge (dict) ($values.podLabels | default dict) $root.Values.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+{{- $own := include "penstock.selector" (list $root (index . 1)) | fromYaml -}}
+{{- if index . 3 }}{{ $own = set $own "penstock.io/storage" "mounted" }}{{ end -}}
+labels: {{- merge (dict) $own ($values.podLabels | default dict) $root.Values.podLabels | toYaml | nindent 2 }}
 {{- with merge (dict) ($values.podAnnotations | default dict) $root.Values.podAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
