@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -64,9 +66,13 @@ class Penstock:
             raise done.exception
         return Ended(done.exit_code, done.stdout, done.stderr)
 
-    def begin(self, *arguments: str, into: BinaryIO | int) -> "subprocess.Popen[bytes]":
-        """Begin a command in a process of its own, whose output goes into a file or a terminal."""
+    @contextmanager
+    def begin(self, *arguments: str, into: BinaryIO | int) -> Iterator["subprocess.Popen[bytes]"]:
+        """A command that runs in a process of its own, and whose output goes into a file or a terminal."""
         settings = {name: value for name, value in (os.environ | UNSET | self.environment).items() if value is not None}
-        return subprocess.Popen(
-            [*PENSTOCK, *arguments], env=settings, stdin=subprocess.DEVNULL, stdout=into, stderr=into
-        )
+        command = [*PENSTOCK, *arguments]
+        with subprocess.Popen(command, env=settings, stdin=subprocess.DEVNULL, stdout=into, stderr=into) as process:
+            try:
+                yield process
+            finally:
+                process.kill()

@@ -1,12 +1,9 @@
 """`penstock jobs watch`, `submit --wait` and `queues --watch`, with a real API, whose streams last a second here."""
 
-import fcntl
 import json
 import os
 import pty
 import signal
-import struct
-import termios
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -89,14 +86,14 @@ def test_on_a_terminal_there_is_a_bar_and_ctrl_c_leaves_the_job_alone(
     job_id = start()
     running_api.change(job_id, RUNNING)
     screen, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
     shown = bytearray()
+    narrow = Penstock(penstock.environment | {"COLUMNS": "80", "TERM": "xterm"})
 
     def says(words: str) -> bool:
         shown.extend(os.read(screen, 10_000))
         return words in shown.decode(errors="replace")
 
-    with penstock.begin("jobs", "watch", job_id, into=terminal) as watching:
+    with narrow.begin("jobs", "watch", job_id, into=terminal) as watching:
         eventually(lambda: says("500 of 2,000 rows"), "the progress is shown")
         assert "━" in shown.decode(errors="replace")
         watching.send_signal(signal.SIGINT)

@@ -18,6 +18,9 @@ from penstock_runtime.settings import RuntimeSettings
 LONGEST = 200
 """Characters of a key's tenant and name."""
 
+WIDE = 140
+"""Columns from which on there is room for more than which key it is, and whether it works."""
+
 
 def create(
     settings: RuntimeSettings, tenant: str, name: str, scopes: list[Scope], days: int | None, rate: str | None
@@ -48,14 +51,18 @@ def as_json(key: KeyView) -> dict[str, Any]:
     return {name: _plain(value) for name, value in asdict(key).items()}
 
 
-def table(found: list[KeyView]) -> Table:
-    """Keys for people, their ids whole: `penstock keys revoke` is given one."""
-    shown = Table("id", "tenant", "name", "scopes", "rate", "state", "created", "last used", box=None, pad_edge=False)
+def table(found: list[KeyView], width: int) -> Table:
+    """Keys for people, in so many columns. Their ids stand whole: `penstock keys revoke` is given one."""
+    shown = Table("id", "tenant", "name", "state", box=None, pad_edge=False)
     shown.columns[0].no_wrap = True
+    for name in ("scopes", "rate", "created", "last used") if width >= WIDE else ():
+        shown.add_column(name)
     for key in found:
-        scopes = Text(" ".join(key.scopes))
-        times = [_moment(time) for time in (key.created_at, key.last_used_at)]
-        shown.add_row(str(key.id), Text(key.tenant), Text(key.name), scopes, key.rate or "-", _state(key), *times)
+        cells = [str(key.id), key.tenant, key.name, _state(key)]
+        if width >= WIDE:
+            cells += [" ".join(key.scopes), key.rate or "-", f"{key.created_at.astimezone():%Y-%m-%d}"]
+            cells += [f"{key.last_used_at.astimezone():%Y-%m-%d %H:%M}" if key.last_used_at else "-"]
+        shown.add_row(*map(Text, cells))
     return shown
 
 
@@ -66,18 +73,13 @@ def revoke(settings: RuntimeSettings, key_id: UUID) -> None:
             raise Rejected(f"there is no key {key_id}; `penstock keys list` shows all of them")
 
 
-def _state(key: KeyView) -> Text:
+def _state(key: KeyView) -> str:
     if key.revoked_at is not None:
-        return Text(f"revoked {_moment(key.revoked_at)}", "red")
+        return f"revoked {key.revoked_at.astimezone():%Y-%m-%d}"
     if key.expires_at is None:
-        return Text("valid", "green")
-    if key.expires_at <= datetime.now(UTC):
-        return Text(f"expired {_moment(key.expires_at)}", "red")
-    return Text(f"until {_moment(key.expires_at)}", "green")
-
-
-def _moment(time: datetime | None) -> str:
-    return time.astimezone().strftime("%Y-%m-%d %H:%M") if time else "-"
+        return "valid"
+    word = "until" if key.expires_at > datetime.now(UTC) else "expired"
+    return f"{word} {key.expires_at.astimezone():%Y-%m-%d}"
 
 
 def _plain(value: Any) -> Any:

@@ -160,7 +160,7 @@ def list_keys(
     from penstock_cli import keys, ledger
 
     found = keys.listed(ledger.find(state), tenant)
-    show([keys.as_json(key) for key in found], keys.table(found), as_json=as_json)
+    show([keys.as_json(key) for key in found], keys.table(found, console().width), as_json=as_json)
 
 
 @key_commands.command()

@@ -57,10 +57,10 @@ def submit(
 
     ```
     penstock jobs submit generation.report '{"dataset_id": "…"}' --wait
-    penstock jobs submit generation.report @report.json --priority bulk --delay 10m --deadline 2h
-    echo '{"email": "li@example.com"}' | penstock jobs submit mail.registration_confirmation -
+    penstock jobs submit generation.report @may.json --priority bulk --delay 10m
+    penstock jobs submit generation.report - <may.json --deadline 2h --key may
+    penstock jobs submit generation.report --lines many.jsonl --key monday
     penstock jobs submit --upload sales.csv --wait
-    penstock jobs submit generation.report --lines payloads.jsonl --key monday
     ```
 
     A line of --lines is a payload where TASK is given, else a whole job: `{"task": …, "payload": …}`, and `priority`,

@@ -107,12 +107,13 @@ def _lines(console: Console, api: Api, job_ids: list[str], *, as_json: bool) -> 
 
 def _bars(console: Console, api: Api, job_ids: list[str]) -> dict[str, Told]:
     last: dict[str, Told] = {}
+    ended = 0
     with Progress(*_columns(), console=console, expand=True) as bars:
-        all_of_them = bars.add_task("all", total=len(job_ids), note="", state="") if len(job_ids) > 1 else None
+        all_of_them = _row(bars, "all", f"0 of {len(job_ids):,}", len(job_ids)) if len(job_ids) > 1 else None
         rows: dict[str, TaskID] = {}
         for job_id, told in changes(api, job_ids):
             if job_id not in rows:
-                rows[job_id] = bars.add_task(job_id, total=None, note="", state="")
+                rows[job_id] = _row(bars, job_id)
             if isinstance(told, Silence):
                 bars.update(rows[job_id], note=f"{told.reason}; trying again")
                 continue
@@ -122,9 +123,14 @@ def _bars(console: Console, api: Api, job_ids: list[str]) -> dict[str, Told]:
                 continue
             if len(job_ids) > TOGETHER:  # or the rows would be more than the screen has
                 bars.remove_task(rows[job_id])
+            ended += 1
             if all_of_them is not None:
-                bars.update(all_of_them, advance=1)
+                bars.update(all_of_them, completed=ended, note=f"{ended:,} of {len(job_ids):,}")
     return last
+
+
+def _row(bars: Progress, name: str, note: str = "", total: int | None = None) -> TaskID:
+    return bars.add_task(name, total=total, note=note, state="")
 
 
 def _update(bars: Progress, row: TaskID, told: dict[str, Any] | Exception) -> None:
@@ -148,7 +154,7 @@ def _columns() -> list[Any]:
         TextColumn("{task.fields[state]}", table_column=Column(no_wrap=True, min_width=len(SUCCEEDED))),
         BarColumn(bar_width=None, table_column=Column(min_width=4, ratio=1)),
         TextColumn(
-            "{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=2)
+            "{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=3)
         ),
         TimeElapsedColumn(),
     ]
