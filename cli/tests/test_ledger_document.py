@@ -67,7 +67,9 @@ def test_each_statement_finds_what_it_is_for(
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("make ")])
 def test_each_make_command_asks_for_a_run_that_there_is(line: str) -> None:
     command = shlex.split(line, comments=True)
-    shown = subprocess.run([*command, "-n"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    shown = subprocess.run(
+        [*command, "-n", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     asked = options(shlex.split(shown.replace("\\\n", " ").partition("-m chaos")[2]))
     assert (asked.wanted is SHORT) is ("SHORT=1" in command)
     assert [f"SEED={asked.seed}"] == [word for word in command if word.startswith("SEED=")] or "SEED" not in line
