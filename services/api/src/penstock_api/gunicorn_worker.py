@@ -23,10 +23,11 @@ class Worker(GeventWorker):
         super().init_process()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: requests in progress end by themselves, streams of events would not."""
-        if self.wsgi is not None:
-            self.wsgi.extensions["penstock"].listeners.close()
+        """SIGTERM: requests in progress end by themselves, streams of events would not; none are while it loads."""
         super().handle_exit(sig, frame)
+        if self.wsgi is None:
+            raise SystemExit(0)
+        self.wsgi.extensions["penstock"].listeners.close()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Called by gunicorn with what its parser raised, and with what the application let through."""
