@@ -2,13 +2,14 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+SECONDS := 600
 PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml)
 EDITABLE := $(patsubst %/pyproject.toml,--editable %,$(PROJECTS))
 IMAGES = $(if $(REPOSITORY),--repository $(REPOSITORY)) $(if $(TAG),--tag $(TAG)) $(if $(PUSH),--push)
 export PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup check isolated test images image-names chaos demo up lock format clean
+.PHONY: help setup check isolated test fuzz images image-names chaos demo up lock format clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -31,6 +32,9 @@ test: setup .tools/helm/installed ## run every test, with a real Redis and Postg
 chaos: setup ## kill everything under load, and count what is lost: 10 minutes; SHORT=1, SEED=, JOBS=, FAULTS=, ARGS=--help
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED)) \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
+
+fuzz: setup .tools/fuzz/.installed ## ask the API all that its document allows, for SECONDS=600; SEED= repeats a run
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
 
 images: setup ## build the services' images as the chart names them; REPOSITORY=, TAG=, PUSH=1
 	$(BIN)/python scripts/images.py $(IMAGES)
@@ -67,4 +71,9 @@ clean: ## delete .venv, .tools and caches; what `penstock up` keeps in .penstock
 .venv/.installed: .venv/.python requirements/dev.txt pyproject.toml $(PROJECTS)
 	scripts/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	scripts/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(EDITABLE)
+	@touch $@
+
+.tools/fuzz/.installed: .venv/.python requirements/fuzz.txt
+	scripts/uv venv --quiet --allow-existing --python "$(PYTHON)" .tools/fuzz
+	scripts/uv pip sync --quiet --python .tools/fuzz/bin/python --require-hashes requirements/fuzz.txt
 	@touch $@

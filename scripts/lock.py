@@ -13,6 +13,8 @@ from pathlib import Path
 from workspace import PYPROJECT, REQUIREMENTS, declared, distribution, members, read, uv
 
 CONSTRAINTS = re.compile(r"^constraint-dependencies = \[\n.*?^\]\n", re.MULTILINE | re.DOTALL)
+APART = ("fuzz",)
+"""Groups of tools that are installed beside the environment of development, not in it, when they are asked for."""
 EXPORT = ["export", "--quiet", "--frozen", "--no-emit-workspace", "--no-header"]
 
 
@@ -27,6 +29,12 @@ def pins(exported: Path) -> list[str]:
     return [line.removesuffix("\\").strip() for line in lines if line and not line.startswith((" ", "#"))]
 
 
+def locked() -> list[str]:
+    """What all exports that are not a member's or uv's pin, each once."""
+    found = {pin for name in ("dev", *APART) for pin in pins(REQUIREMENTS / f"{name}.txt")}
+    return sorted(found, key=lambda pin: (distribution(pin), pin))
+
+
 def write_constraints(constraints: list[str]) -> None:
     """Replace the one list of constraints in the root's pyproject.toml."""
     rows = "".join(f'  "{pin}",\n' for pin in constraints)
@@ -39,22 +47,25 @@ def write_constraints(constraints: list[str]) -> None:
 
 def unpinned_by_hand(constraints: list[str]) -> list[str]:
     """Those constraints that no pyproject.toml decides, so that a version edited there can move."""
-    by_hand = {distribution(requirement) for requirement in read(PYPROJECT)["dependency-groups"]["dev"]}
+    groups = read(PYPROJECT)["dependency-groups"]
+    by_hand = {distribution(requirement) for group in ("dev", *APART) for requirement in groups[group]}
     for member in members():
         by_hand |= {distribution(requirement) for requirement in declared(member)}
     return [constraint for constraint in constraints if distribution(constraint) not in by_hand]
 
 
 def lock(*, upgrade: bool) -> None:
-    """Resolve for every Python and platform; export for development, for each member and for uv itself."""
+    """Resolve for every Python and platform; export for development, tools apart, each member and uv itself."""
     REQUIREMENTS.mkdir(exist_ok=True)
-    write_constraints([] if upgrade else unpinned_by_hand(pins(REQUIREMENTS / "dev.txt")))
+    write_constraints([] if upgrade else unpinned_by_hand(locked()))
     uv("lock", *(["--upgrade"] if upgrade else []))
     export("dev", "--all-packages")
     export("uv", "--only-group", "bootstrap")
+    for group in APART:
+        export(group, "--only-group", group)
     for member, folder in members().items():
         export(folder.name, "--package", member, "--no-dev")
-    write_constraints(pins(REQUIREMENTS / "dev.txt"))
+    write_constraints(locked())
 
 
 def main() -> None:

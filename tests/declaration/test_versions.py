@@ -15,6 +15,7 @@ FOLDERS = [
     for path in sorted(ROOT.glob(f"{glob}/pyproject.toml"))
 ]
 REQUIREMENTS = ROOT / "requirements"
+APART = ("fuzz",)
 EXPORTS = sorted(REQUIREMENTS.glob("*.txt"))
 
 member = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -50,12 +51,13 @@ def test_a_member_pins_what_it_requires_and_its_export_has_those_versions(folder
 
 def test_the_tools_of_development_are_pinned_and_exported() -> None:
     groups = ROOT_PROJECT["dependency-groups"]
-    assert versions(groups["dev"]) <= versions(installed(REQUIREMENTS / "dev.txt")), "run `make lock`"
+    for group in ("dev", *APART):
+        assert versions(groups[group]) <= versions(installed(REQUIREMENTS / f"{group}.txt")), "run `make lock`"
     assert versions(groups["bootstrap"]) == versions(installed(REQUIREMENTS / "uv.txt")), "run `make lock`"
 
 
-def test_there_is_one_export_for_each_member_besides_dev_and_uv() -> None:
-    assert {path.stem for path in EXPORTS} == {"dev", "uv"} | {folder.name for folder in FOLDERS}
+def test_there_is_one_export_for_each_member_besides_the_tools() -> None:
+    assert {path.stem for path in EXPORTS} == {"dev", "uv", *APART} | {folder.name for folder in FOLDERS}
 
 
 @member
@@ -65,7 +67,8 @@ def test_a_member_installs_versions_that_development_has(folder: Path) -> None:
 
 
 def test_a_plain_uv_run_is_constrained_to_the_versions_of_development() -> None:
-    assert ROOT_PROJECT["tool"]["uv"]["constraint-dependencies"] == installed(REQUIREMENTS / "dev.txt")
+    exported = [pin for name in ("dev", *APART) for pin in installed(REQUIREMENTS / f"{name}.txt")]
+    assert set(ROOT_PROJECT["tool"]["uv"]["constraint-dependencies"]) == set(exported)
 
 
 @export

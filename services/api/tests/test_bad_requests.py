@@ -172,6 +172,7 @@ ADDRESSES = {
     "the wrong method": ("DELETE", "/v1/jobs", "method_not_allowed"),
     "a method of nobody's": ("BREW", "/v1/jobs", "method_not_allowed"),
     "OPTIONS": ("OPTIONS", "/v1/jobs", "method_not_allowed"),
+    "a job that is called as an address is": ("GET", "/v1/jobs/bulk", "method_not_allowed"),
     "a slash at the end": ("GET", "/v1/jobs/", "not_found"),
     "two slashes": ("GET", "//v1//jobs", "not_found"),
     "steps upwards": ("GET", "/v1/files/..%2f..%2fetc%2fpasswd", "not_found"),

@@ -27,7 +27,7 @@ def running(start_api: Any) -> Any:
 
 @pytest.fixture
 def client(running: Any) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=running.url, headers=running.key(), timeout=20) as client:
+    with running.client() as client:
         yield client
 
 

@@ -14,8 +14,8 @@ ColumnType = Literal["integer", "number", "boolean", "date", "datetime", "text",
 class ImportFile(Contract):
     """Import a file that was uploaded before. The format follows from the name's ending: .csv, .txt, .md."""
 
-    file_id: UUID
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    file_id: Annotated[UUID, Field(description="of an uploaded file")]
+    name: Annotated[str, Field(min_length=1, max_length=200, description="its ending says the format")]
 
 
 class Column(Contract):
@@ -23,13 +23,13 @@ class Column(Contract):
 
     name: str
     type: ColumnType
-    missing: int
+    missing: Annotated[int, Field(description="rows in which it holds no value")]
 
 
 class Imported(Contract):
     """A dataset's id is the id of the job that imported it. Rows and columns are of a CSV, chunks of a text."""
 
-    dataset_id: UUID
+    dataset_id: Annotated[UUID, Field(description="the id of this job")]
     format: Literal["csv", "txt", "md"]
     encoding: str
     rows: int

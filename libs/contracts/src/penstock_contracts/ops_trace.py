@@ -16,6 +16,8 @@ LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 MOST_ACTIONS = 1000
 DEEPEST_DETAIL = 5
 
+_TEXT = r"^[^\x00]*$"
+
 
 def _depth(value: Any) -> int:
     """How many lists and objects stand within each other. The depth of the parsed body is already bounded."""
@@ -29,11 +31,14 @@ def _depth(value: Any) -> int:
 class UserAction(Contract):
     """One thing one user did. `at` carries its offset from UTC."""
 
-    user_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-    action: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
-    at: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
-    target: Annotated[str | None, Field(max_length=500, pattern=r"^[^\x00]*$")] = None
-    detail: Annotated[dict[str, Any], Field(max_length=50, default_factory=dict)]
+    user_id: Annotated[str, Field(min_length=1, max_length=200, pattern=_TEXT, description="who")]
+    action: Annotated[str, Field(min_length=1, max_length=100, pattern=_TEXT, description="what was done")]
+    at: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST, description="when, from 1970 to 9998")]
+    target: Annotated[str | None, Field(max_length=500, pattern=_TEXT, description="to what")] = None
+    detail: Annotated[
+        dict[str, Any],
+        Field(max_length=50, default_factory=dict, description=f"at most {DEEPEST_DETAIL} levels deep"),
+    ]
 
     @field_validator("detail")
     @classmethod

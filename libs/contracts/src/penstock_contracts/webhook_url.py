@@ -31,8 +31,8 @@ WebhookUrl = Annotated[
     Field(
         min_length=1,
         max_length=LONGEST_URL,
-        description="A URL that is told of the job's end by a signed POST. Private addresses are refused.",
-        json_schema_extra={"format": "uri", "example": "https://example.com/hooks/penstock"},
+        description="a URL that is told of the job's end by a signed POST; private addresses are refused",
+        json_schema_extra={"format": "uri"},
     ),
     AfterValidator(canonical),
 ]

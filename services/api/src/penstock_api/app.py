@@ -56,7 +56,7 @@ def create_app(settings: ApiSettings, services: Services | None = None) -> Api:
     for found in (*known, health):
         app.register_api(found.routes)
     app.register_blueprint(confirmation.routes)
-    documentation.install(app, settings)
+    documentation.install(app, settings, job_events.SCHEMAS)
     if settings.api_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.api_proxies, x_proto=settings.api_proxies)  # type: ignore[method-assign]  # Flask's way
     return app

@@ -1,5 +1,6 @@
 """What the OpenAPI document says, and the page that shows it without asking any other host."""
 
+import json
 from importlib.resources import files
 from typing import Any, cast
 
@@ -9,6 +10,8 @@ from flask_openapi3.models.security_scheme import SecurityScheme
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 
+from penstock_api.openapi import CHALLENGE, CONTENT_RANGE, RETRY_AFTER, header, problem_examples, reference
+from penstock_api.openapi_document import complete
 from penstock_api.problems import MEDIA_TYPE, PROBLEMS, ProblemDocument
 from penstock_api.rates import count_address
 from penstock_api.settings import ApiSettings
@@ -48,10 +51,12 @@ def problems(*codes: str) -> Responses:
         said = f"`{code}`: {title}"
         if status in found:
             found[status]["description"] += f"; {said}"
+            found[status]["content"][MEDIA_TYPE]["examples"] |= problem_examples([code])
             continue
-        found[status] = {"description": said, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
+        content = {MEDIA_TYPE: {"schema": _PROBLEM, "examples": problem_examples([code])}}
+        found[status] = {"description": said, "content": content}
         if status in _HEADERS:
-            found[status]["headers"] = _HEADERS[status]
+            found[status]["headers"] = {_HEADERS[status]: header(_HEADERS[status])}
     return dict(sorted(found.items()))
 
 
@@ -68,13 +73,8 @@ def problems_with_body(*codes: str) -> Responses:
 BODY = ("malformed_json", "request_timeout", "too_large", "unsupported_media_type")
 """Problems of a JSON body."""
 
-_PROBLEM = {"$ref": f"#/components/schemas/{ProblemDocument.__name__}"}
-_HEADERS = {
-    401: {"WWW-Authenticate": {"description": "RFC 6750", "schema": {"type": "string"}}},
-    416: {"Content-Range": {"description": "the file's size: `bytes */1000`", "schema": {"type": "string"}}},
-    429: {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}},
-    503: {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}},
-}
+_PROBLEM = reference(ProblemDocument.__name__)
+_HEADERS = {401: CHALLENGE, 416: CONTENT_RANGE, 429: RETRY_AFTER, 503: RETRY_AFTER}
 
 _assets = Blueprint(
     "documentation",
@@ -93,13 +93,14 @@ def page() -> Response:
     return response
 
 
-def install(app: OpenAPI, settings: ApiSettings) -> None:
-    """Serve the document at /openapi.json and its page at /docs. To be called when all routes are known."""
+def install(app: OpenAPI, settings: ApiSettings, schemas: dict[str, Any]) -> None:
+    """Serve the document at /openapi.json and its page at /docs. To be called when all routes are known.
+
+    schemas: by name, what flask-openapi3 does not find.
+    """
     document = app.api_doc
-    for path in document["paths"].values():
-        for operation in path.values():
-            _mend(operation, settings)
-    text = app.json.dumps(document)
+    complete(document, settings, schemas)
+    text = json.dumps(document, ensure_ascii=False)
 
     def show() -> Response:
         response = Response(text, mimetype="application/json", headers={"Cache-Control": "no-cache"})
@@ -108,16 +109,3 @@ def install(app: OpenAPI, settings: ApiSettings) -> None:
 
     app.add_url_rule("/openapi.json", "openapi", show)
     app.register_blueprint(_assets)
-
-
-def _mend(operation: dict[str, Any], settings: ApiSettings) -> None:
-    """Say what flask-openapi3 cannot know: that a parameter which may be left out is never null, and our bounds."""
-    if "description" in operation:
-        operation["description"] = operation["description"].replace("<br/>", "\n").strip()
-    for parameter in operation.get("parameters", []):
-        schema = parameter["schema"]
-        if "anyOf" in schema:
-            schema |= next(kind for kind in schema.pop("anyOf") if kind.get("type") != "null")
-            schema.pop("default", None)
-        if parameter["name"] == "limit":
-            schema |= {"maximum": settings.api_page_most, "default": settings.api_page}

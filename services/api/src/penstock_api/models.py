@@ -15,9 +15,20 @@ from penstock_api.services import services
 LONGEST_KEY = 255
 """Characters of an Idempotency-Key."""
 
-State = Literal["accepted", "queued", "running", "succeeded", "failed", "cancelled", "dead"]
+State = Annotated[
+    Literal["accepted", "queued", "running", "succeeded", "failed", "cancelled", "dead"],
+    Field(description="failed: it can never be done; dead: out of attempts, or a fault that somebody must look at"),
+]
 """The states of a job."""
 
+NextCursor = Annotated[str | None, Field(description="for the next page; null: this is the last one")]
+"""Stands on each page of a list."""
+
+ALWAYS_TOLD = ConfigDict(json_schema_serialization_defaults_required=True)
+"""Of a model that is answered: what has a default is told all the same."""
+
+Count = Annotated[int, Field(ge=0)]
+"""How many of something an answer tells."""
 
 _ANY_TIME = TypeAdapter(datetime)
 
@@ -33,11 +44,9 @@ def _read_time(value: Any) -> datetime:
     raise ValueError("must be a date and a time (ISO 8601)")
 
 
-Time = Annotated[
-    AwareDatetime,
-    BeforeValidator(_read_time),
-    Field(description="ISO 8601 with its offset from UTC; in an address a + is written %2B"),
-]
+TIME = "ISO 8601 with its offset from UTC, where an address writes + as %2B"
+
+Time = Annotated[AwareDatetime, BeforeValidator(_read_time)]
 
 
 class Parameters(BaseModel):
@@ -61,6 +70,7 @@ class PostHeaders(Parameters):
             max_length=LONGEST_KEY,
             pattern=r"^[\x20-\x7e]+$",
             description="A repeat with the same key and body gets the first job; another body with it gets 409.",
+            json_schema_extra={"example": "sales-2026-05"},
         ),
     ] = None
 
@@ -74,10 +84,14 @@ class NoQuery(Parameters):
 class PageQuery(NoQuery):
     """Which page of a list."""
 
-    limit: Annotated[int | None, Field(ge=1, description="items on the page")] = None
+    limit: Annotated[int | None, Field(ge=1, description="items on the page", json_schema_extra={"example": 20})] = None
     cursor: Annotated[
         str | None,
-        Field(max_length=LONGEST, pattern="^[A-Za-z0-9_-]+$", description="`next_cursor` of the page before"),
+        Field(
+            max_length=LONGEST,
+            pattern="^[A-Za-z0-9_-]+$",
+            description="`next_cursor` of the page before; else the first",
+        ),
     ] = None
 
     def size(self) -> int:

@@ -61,20 +61,20 @@ log = structlog.get_logger(__name__)
 class FieldError(BaseModel):
     """What is wrong with one value and where it stands; never the value itself."""
 
-    location: str = Field(json_schema_extra={"example": "body.actions.0.user_id"})
+    location: str = Field(description="body, query, headers or path, and the way from there")
     message: str
 
 
 class ProblemDocument(BaseModel):
     """An error (RFC 9457). `code` is stable and meant for programs, `detail` for people."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str = Field(json_schema_extra={"enum": list(PROBLEMS)})
-    request_id: str
-    errors: list[FieldError] | None = None
+    type: str = Field(description="the code as a URI", json_schema_extra={"format": "uri"})
+    title: str = Field(description="what the code means")
+    status: int = Field(description="the answer's own status", ge=400, le=599)
+    detail: str = Field(description="what was wrong this time")
+    code: str = Field(description="stable, for programs", json_schema_extra={"enum": list(PROBLEMS)})
+    request_id: str = Field(description="under which the API has logged it")
+    errors: list[FieldError] | None = Field(None, description=f"at most {MOST_ERRORS}, where values are wrong")
 
 
 class Problem(Exception):

@@ -5,11 +5,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from flask import Response, g
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from penstock_api.auth import tenant
+from penstock_api.examples import DATASET, FILE, REPORT
 from penstock_api.models import PostHeaders, State, answer
+from penstock_api.openapi import LOCATION, header, job_links, link, shown
 from penstock_api.services import services
 from penstock_contracts.queues import Priority
 from penstock_contracts.task import Contract, Task
@@ -17,19 +19,24 @@ from penstock_runtime.ledger import read_job
 
 P = TypeVar("P", bound=Contract)
 
-_LOCATION = {"Location": {"description": "the job's address", "required": True, "schema": {"type": "string"}}}
+_HEADERS = {LOCATION: header(LOCATION)}
 
 
 class Links(BaseModel):
     """Where to go on."""
 
-    job: str
+    job: str = Field(description="the job's address", json_schema_extra={"format": "uri-reference"})
 
 
 class Started(BaseModel):
     """The job of this request: a new one, or the one that an earlier request with the same Idempotency-Key got."""
 
-    model_config = ConfigDict(openapi_extra={"headers": _LOCATION})  # type: ignore[typeddict-unknown-key]  # flask-openapi3's
+    model_config = shown(
+        headers=_HEADERS,
+        links=job_links("job_id"),
+        a_new_job={"job_id": REPORT, "state": "accepted", "links": {"job": f"/v1/jobs/{REPORT}"}},
+        a_repeat={"job_id": REPORT, "state": "running", "links": {"job": f"/v1/jobs/{REPORT}"}},
+    )
 
     job_id: str
     state: State
@@ -37,7 +44,18 @@ class Started(BaseModel):
 
 
 class StartedImport(Started):
-    """As for every job, and the id of the stored file."""
+    """The job of this import, as for every job, and the id of the stored file."""
+
+    model_config = shown(
+        headers=_HEADERS,
+        links=job_links("job_id") | {"download": link("download_file", "what was uploaded", file_id="file_id")},
+        a_new_import={
+            "job_id": DATASET,
+            "state": "accepted",
+            "links": {"job": f"/v1/jobs/{DATASET}"},
+            "file_id": FILE,
+        },
+    )
 
     file_id: UUID
 

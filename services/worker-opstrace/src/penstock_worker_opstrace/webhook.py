@@ -3,41 +3,16 @@
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
-from datetime import datetime
-from typing import Any
 
-from pydantic import BaseModel
-
+from penstock_contracts.notice import EndedJob, Notice
 from penstock_runtime.ledger import JobView
-
-
-class EndedJob(BaseModel):
-    """The job as it ended. `result` is set where it succeeded, `error` (code, message) where it did not."""
-
-    id: str
-    task: str
-    queue: str
-    state: str
-    attempt: int
-    result: dict[str, Any] | None
-    error: dict[str, Any] | None
-    created_at: datetime
-    finished_at: datetime
-
-
-class Notice(BaseModel):
-    """The body. `type` is `job.` and the state the job ended in, `timestamp` when that was."""
-
-    type: str
-    timestamp: datetime
-    job: EndedJob
 
 
 def body(job: JobView) -> bytes:
     """The notice of a finished job, as JSON."""
     ended = EndedJob.model_validate(job, from_attributes=True)
-    notice = Notice(type=f"job.{ended.state}", timestamp=ended.finished_at, job=ended)
-    return notice.model_dump_json().encode()
+    notice = {"type": f"job.{ended.state}", "timestamp": ended.finished_at, "job": ended}
+    return Notice.model_validate(notice).model_dump_json().encode()
 
 
 def headers(webhook_id: str, at: int, content: bytes, secret: str) -> dict[str, str]:

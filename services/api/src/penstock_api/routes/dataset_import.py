@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from penstock_api.auth import tenant
 from penstock_api.documentation import problems_with_key
 from penstock_api.models import NoQuery, PostHeaders
+from penstock_api.openapi import named
 from penstock_api.problems import invalid
 from penstock_api.request import ApiRequest
 from penstock_api.routes.datasets import routes
@@ -40,7 +41,7 @@ _FORM = {
                         "type": "string",
                         "format": "binary",
                         "minLength": 1,
-                        "description": ".csv, .txt or .md, by its name",
+                        "description": "with its name in Content-Disposition: .csv, .txt or .md",
                     },
                     "name": {
                         "type": "string",
@@ -51,7 +52,7 @@ _FORM = {
                     },
                 },
             },
-            "example": {"name": "sales.csv", "file": "month,amount\\n2026-05,17\\n"},
+            "examples": named({"a_CSV": {"name": "sales.csv", "file": "month,amount\n2026-05,17\n"}}),
         }
     },
 }
@@ -69,7 +70,8 @@ _PROBLEMS = problems_with_key(
 def import_file(header: PostHeaders, query: NoQuery) -> Response:
     """Upload a file and import it
 
-    The id of the job is the id of the dataset.
+    The file is stored before the answer, and read by the job, whose id is the id of the dataset. A repeat, by the
+    Idempotency-Key, is the same file under the same name.
     """
     form = cast(ApiRequest, request)
     inserted = False

@@ -1,17 +1,19 @@
 """Datasets: files that are imported, and what was read from them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from flask import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import Column, Connection, Row, Table, Text, cast, func, or_, select, tuple_
 
+from penstock_api import examples
 from penstock_api.auth import tenant
 from penstock_api.cursors import read_number, read_time_and_uuid, write_cursor
 from penstock_api.documentation import problems_with_key
-from penstock_api.models import NoQuery, PageQuery, answer
+from penstock_api.models import Count, NextCursor, NoQuery, PageQuery, answer
+from penstock_api.openapi import link, shown
 from penstock_api.problems import not_found
 from penstock_api.routes.blueprints import with_key
 from penstock_api.services import services
@@ -24,61 +26,111 @@ routes = with_key("datasets", "What was imported")
 class DatasetPath(BaseModel):
     """Which dataset: the id of the job that imported it."""
 
-    dataset_id: UUID
+    dataset_id: Annotated[
+        UUID, Field(description="the id of the job that imported it", json_schema_extra={"example": examples.DATASET})
+    ]
+
+
+_DATASET = {
+    "id": examples.DATASET,
+    "file_id": examples.FILE,
+    "name": "sales.csv",
+    "format": "csv",
+    "encoding": "utf-8",
+    "rows": 2000,
+    "chunks": 0,
+    "columns": examples.COLUMNS,
+    "created_at": examples.ENDED_AT,
+}
 
 
 class Dataset(BaseModel):
     """One imported file. Rows and columns are of a CSV, chunks of a text."""
 
-    id: UUID
-    file_id: UUID
-    name: str
-    format: str
-    encoding: str
-    rows: int
-    chunks: int
+    model_config = shown(
+        links={
+            "rows": link("list_dataset_rows", "what was read from a CSV", dataset_id="id"),
+            "chunks": link("list_dataset_chunks", "what was read from a text", dataset_id="id"),
+            "download": link("download_file", "the file as it was uploaded", file_id="file_id"),
+            "report": link("make_report", "a report on it", {"dataset_id": "$response.body#/id"}),
+        },
+        a_table=_DATASET,
+        a_text=_DATASET | {"name": "notes.md", "format": "md", "rows": 0, "chunks": 12, "columns": []},
+    )
+
+    id: UUID = Field(description="the id of the job that imported it")
+    file_id: UUID = Field(description="the file as it was uploaded")
+    name: str = Field(description="the file's")
+    format: str = Field(description="csv, txt or md")
+    encoding: str = Field(description="in which the file was written: utf-8, gb18030, utf-16-le or utf-16-be")
+    rows: Count
+    chunks: Count
     columns: list[contract.Column]
-    created_at: datetime
+    created_at: datetime = Field(description="when the import finished")
 
 
 class DatasetPage(BaseModel):
     """Datasets, newest first."""
 
+    model_config = shown(
+        links={
+            "next": link("list_datasets", "the next page", cursor="next_cursor"),
+            "show_first": link("show_dataset", "one of them", dataset_id="items/0/id"),
+            "rows_of_first": link("list_dataset_rows", "of a CSV", dataset_id="items/0/id"),
+            "report_on_first": link("make_report", "a report on one", {"dataset_id": "$response.body#/items/0/id"}),
+        },
+        a_page={"items": [_DATASET], "next_cursor": examples.CURSOR},
+    )
+
     items: list[Dataset]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 class DatasetRow(BaseModel):
-    """One row, counted from 1 without the header. A cell stands as it stood in the file; null where it was missing."""
+    """One row."""
 
-    number: int
-    cells: list[str | None]
+    number: int = Field(ge=1, description="from 1, without the header")
+    cells: list[str | None] = Field(description="as they stood in the file; null: nothing stood there")
 
 
 class DatasetRowPage(BaseModel):
     """Rows in their order. A page of large rows holds fewer than asked for."""
 
+    model_config = shown(
+        a_page={
+            "items": [{"number": 1, "cells": ["2026-05", "17"]}, {"number": 2, "cells": ["2026-06", None]}],
+            "next_cursor": "WzJd",
+        }
+    )
+
     items: list[DatasetRow]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 class DatasetChunk(BaseModel):
-    """One piece of a text, counted from 1."""
+    """One piece of a text."""
 
-    number: int
+    number: int = Field(ge=1, description="from 1")
     text: str
 
 
 class DatasetChunkPage(BaseModel):
-    """Chunks in their order."""
+    """Chunks in their order. A page of large chunks holds fewer than asked for."""
+
+    model_config = shown(
+        the_last_page={"items": [{"number": 1, "text": "# Notes\n\nSales rose in May."}], "next_cursor": None}
+    )
 
     items: list[DatasetChunk]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 @routes.get("/datasets", responses={200: DatasetPage} | problems_with_key())
 def list_datasets(query: PageQuery) -> Response:
-    """List datasets"""
+    """List datasets
+
+    What the tenant has imported, newest first, page by page.
+    """
     size = query.size()
     table = datasets.c
     found = select(datasets).where(table.tenant == tenant())
@@ -98,21 +150,30 @@ def list_datasets(query: PageQuery) -> Response:
 
 @routes.get("/datasets/<uuid:dataset_id>", responses={200: Dataset} | problems_with_key("not_found"))
 def show_dataset(path: DatasetPath, query: NoQuery) -> Response:
-    """Show one dataset"""
+    """Show one dataset
+
+    What was found in the file: how it is written, how much it holds, and of a CSV the type of each column.
+    """
     with services().transaction() as connection:
         return answer(Dataset.model_validate(_dataset(connection, path)._mapping))
 
 
 @routes.get("/datasets/<uuid:dataset_id>/rows", responses={200: DatasetRowPage} | problems_with_key("not_found"))
 def list_dataset_rows(path: DatasetPath, query: PageQuery) -> Response:
-    """List a dataset's rows"""
+    """List a dataset's rows
+
+    Of a CSV, in the order of the file, page by page. A text has none.
+    """
     found, cursor = _numbered(path, query, dataset_rows, dataset_rows.c.cells)
     return answer(DatasetRowPage(items=[DatasetRow(number=n, cells=cells) for n, cells in found], next_cursor=cursor))
 
 
 @routes.get("/datasets/<uuid:dataset_id>/chunks", responses={200: DatasetChunkPage} | problems_with_key("not_found"))
 def list_dataset_chunks(path: DatasetPath, query: PageQuery) -> Response:
-    """List a dataset's chunks"""
+    """List a dataset's chunks
+
+    Of a text, in its order, page by page. A CSV has none.
+    """
     found, cursor = _numbered(path, query, dataset_chunks, dataset_chunks.c.text)
     return answer(DatasetChunkPage(items=[DatasetChunk(number=n, text=text) for n, text in found], next_cursor=cursor))
 

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
 import structlog
 from flask import Response, request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import Row, select
 
 from penstock_api.auth import tenant
 from penstock_api.blocking import in_thread
 from penstock_api.documentation import problems_with_key
 from penstock_api.downloads import DownloadHeaders, etag_of, is_known, part_of
+from penstock_api.examples import FILE
 from penstock_api.models import NoQuery
+from penstock_api.openapi import ACCEPT_RANGES, CONTENT_RANGE, ETAG, header, named
 from penstock_api.problems import not_found
 from penstock_api.routes.blueprints import with_key
 from penstock_api.services import services
@@ -29,13 +31,25 @@ log = structlog.get_logger(__name__)
 
 routes = with_key("files", "What was uploaded, and what jobs made")
 
-_BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
-_ETAG = {"ETag": {"description": "of the content, strong", "schema": {"type": "string"}}}
+
+def disposition(name: str) -> str:
+    """The header that names a file to be saved, for old clients in ASCII, for all others whole (RFC 6266, RFC 8187)."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+_BYTES = {"*/*": {"examples": named({"a_CSV": "month,amount\n2026-05,17\n"})}}
+_ETAG = {"ETag": header(ETAG)}
 _HEADERS = _ETAG | {
-    "Accept-Ranges": {"description": "`bytes`", "schema": {"type": "string"}},
-    "Content-Disposition": {"description": "its name (RFC 6266)", "schema": {"type": "string"}},
+    "Accept-Ranges": header(ACCEPT_RANGES),
+    "Content-Disposition": {
+        "description": "its name (RFC 6266)",
+        "required": True,
+        "schema": {"type": "string"},
+        "example": disposition("sales.csv"),
+    },
 }
-_RANGE = {"Content-Range": {"description": "such as `bytes 0-999/5000`", "schema": {"type": "string"}}}
+_RANGE = {CONTENT_RANGE: header(CONTENT_RANGE)}
 _ANSWERS: dict[int, Any] = {
     200: {"description": "The file", "headers": _HEADERS, "content": _BYTES},
     206: {"description": "The part that was asked for", "headers": _HEADERS | _RANGE, "content": _BYTES},
@@ -47,7 +61,10 @@ _PROBLEMS = problems_with_key("not_found", "precondition_failed", "range_not_sat
 class FilePath(BaseModel):
     """Which file."""
 
-    file_id: UUID
+    file_id: Annotated[
+        UUID,
+        Field(description="as an upload or the result of a report told it", json_schema_extra={"example": FILE}),
+    ]
 
 
 @routes.get("/files/<uuid:file_id>", responses=_ANSWERS | _PROBLEMS)
@@ -94,12 +111,6 @@ def _content(row: Row[Any], start: int, stop: int) -> Iterator[bytes]:
     except Rejected as error:
         log.error("object_missing", file=str(row.id), key=row.storage_key)
         raise not_found("file") from error
-
-
-def disposition(name: str) -> str:
-    """The header that names a file to be saved, for old clients in ASCII, for all others whole (RFC 6266, RFC 8187)."""
-    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _rest(blocks: Iterator[bytes]) -> Iterator[bytes]:

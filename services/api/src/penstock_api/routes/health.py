@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 from penstock_api.blocking import within
 from penstock_api.documentation import problems
-from penstock_api.models import NoQuery, answer
+from penstock_api.models import ALWAYS_TOLD, NoQuery, answer
+from penstock_api.openapi import shown
 from penstock_api.routes.blueprints import anonymous
 from penstock_api.services import Services, services
 from penstock_runtime.backlog import read_backlog
@@ -20,11 +21,18 @@ routes = anonymous("health", "For probes", counted=False)
 class Health(BaseModel):
     """The process answers."""
 
+    model_config = ALWAYS_TOLD | shown(up={"status": "up"})
+
     status: Literal["up"] = "up"
 
 
 class Readiness(BaseModel):
     """Jobs can be accepted. Without Redis too: they are published when it is back."""
+
+    model_config = ALWAYS_TOLD | shown(
+        ready={"status": "ready", "postgresql": "up", "redis": "up"},
+        without_Redis={"status": "ready", "postgresql": "up", "redis": "down"},
+    )
 
     status: Literal["ready"] = "ready"
     postgresql: Literal["up"] = "up"
@@ -33,13 +41,19 @@ class Readiness(BaseModel):
 
 @routes.get("/healthz", responses={200: Health} | problems())
 def healthz(query: NoQuery) -> Response:
-    """Whether the process is up"""
+    """Whether the process is up
+
+    It asks nobody else, so that a probe which restarts what fails does not restart the API for another's sake.
+    """
     return answer(Health())
 
 
 @routes.get("/readyz", responses={200: Readiness} | problems("unavailable"))
 def readyz(query: NoQuery) -> Response:
-    """Whether jobs can be accepted"""
+    """Whether jobs can be accepted
+
+    PostgreSQL must answer and have the tables that this version needs; a load balancer may send requests then.
+    """
     found = services()
     with found.transaction() as connection:
         if not is_enough(connection):

@@ -1,21 +1,26 @@
 """A job's changes as they happen."""
 
+import json
+from collections.abc import Iterable
+from dataclasses import fields
 from functools import partial
 from typing import Annotated, Any
 
 from flask import Response, request
-from pydantic import Field
+from pydantic import BaseModel, Field, create_model
 
 from penstock_api import event_stream
 from penstock_api.auth import tenant
 from penstock_api.documentation import problems_with_key
+from penstock_api.examples import JOBS
 from penstock_api.models import NoQuery, Parameters
+from penstock_api.openapi import named, reference, schemas_of
 from penstock_api.problems import not_found
 from penstock_api.routes.blueprints import with_key
-from penstock_api.routes.jobs import JobPath
+from penstock_api.routes.jobs import Job, JobPath
 from penstock_api.services import Services, services
 from penstock_runtime.ledger import JobView, read_job
-from penstock_runtime.ledger.watch import moment_of
+from penstock_runtime.ledger.watch import Moment, moment_of
 
 routes = with_key("job events", "What becomes of a job, as it happens")
 
@@ -28,19 +33,62 @@ class EventHeaders(Parameters):
 
     last_event_id: Annotated[
         str | None,
-        Field(alias="Last-Event-ID", max_length=LONGEST_ID, description="the id of the last event received"),
+        Field(
+            alias="Last-Event-ID",
+            max_length=LONGEST_ID,
+            description="the id of the last event received",
+            json_schema_extra={"example": "running-1-500"},
+        ),
     ] = None
 
 
-_EXAMPLE = (
-    "retry: 2000\n\n"
-    "id: running-1-500\nevent: state\n"
-    'data: {"id": "0198c9d2-…", "state": "running", "attempt": 1, "attempts": 3, "cancel_requested": false, '
-    '"progress": {"done": 500, "total": 2000, "unit": "rows"}}\n\n'
+def _of_job(names: Iterable[str]) -> Any:
+    """Fields of the model of a job, as create_model takes them."""
+    known = Job.model_fields
+    return {name: (known[name].annotation, known[name]) for name in names}
+
+
+_TOLD = [field.name for field in fields(Moment)]
+JobState: type[BaseModel] = create_model(
+    "JobState", __doc__="What a job does at one moment: the data of an event `state`.", **_of_job(_TOLD)
 )
+JobEnd: type[BaseModel] = create_model(
+    "JobEnd", __doc__="How a job ended: the data of an event `end`.", **_of_job([*_TOLD, "result", "error"])
+)
+
+
+def _event(kind: str, data: type[BaseModel]) -> dict[str, Any]:
+    """The schema of one kind of event."""
+    content = {"contentMediaType": "application/json", "contentSchema": reference(data.__name__)}
+    properties = {
+        "id": {"type": "string", "maxLength": LONGEST_ID, "description": "to be sent back as Last-Event-ID"},
+        "event": {"const": kind},
+        "data": {"type": "string"} | content,
+    }
+    return {"type": "object", "required": [*properties], "properties": properties}
+
+
+SCHEMAS = schemas_of(JobState, JobEnd) | {"StateEvent": _event("state", JobState), "EndEvent": _event("end", JobEnd)}
+"""Schemas of events and of the JSON in their text, which flask-openapi3 cannot make."""
+
+
+def _example(kind: str, data: type[BaseModel], name: str, job: dict[str, Any]) -> dict[str, str]:
+    return {"id": name, "event": kind, "data": json.dumps({field: job[field] for field in data.model_fields})}
+
+
 _STREAM: dict[str, Any] = {
-    "description": "Server-Sent Events",
-    "content": {event_stream.MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+    "description": "Server-Sent Events. The schema and the examples are those of one event.",
+    "content": {
+        event_stream.MEDIA_TYPE: {
+            "schema": {"oneOf": [reference("StateEvent"), reference("EndEvent")]},
+            "examples": named(
+                {
+                    "a_change": _example("state", JobState, "running-1-500", JOBS["running"]),
+                    "the_end": _example("end", JobEnd, "succeeded-1-2000-end", JOBS["succeeded"]),
+                }
+            ),
+        }
+    },
 }
 _ANSWERS: dict[int, Any] = {200: _STREAM, 204: {"description": "The last event was received before: do not return"}}
 

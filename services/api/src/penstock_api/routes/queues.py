@@ -6,7 +6,8 @@ from flask import Response
 from pydantic import BaseModel, Field
 
 from penstock_api.documentation import problems_with_key
-from penstock_api.models import NoQuery, answer
+from penstock_api.models import Count, NoQuery, answer
+from penstock_api.openapi import shown
 from penstock_api.routes.blueprints import with_key
 from penstock_api.services import services
 from penstock_runtime.backlog import read_backlog
@@ -15,43 +16,60 @@ from penstock_runtime.oldest import read_oldest
 routes = with_key("queues", "How much waits, and how fast it goes")
 
 
+_RATES = {
+    "per_minute": {"succeeded": 12.0, "failed": 0.5},
+    "wait": {"mean": 1.4, "median": 0.8},
+    "run": {"mean": 2.5, "median": 2.1},
+}
+_QUEUE = {
+    "queue": "dataset",
+    "queued": {"normal": 3, "bulk": 120},
+    "in_flight": 2,
+    "oldest": {"seconds": 4.2, "exact": True},
+    "workers": 2,
+    "last_minute": _RATES,
+    "last_5_minutes": _RATES,
+}
+
+
 class OldestMessage(BaseModel):
     """The message that waits longest. Not `exact`: another sender's, counted from when it was first seen."""
 
-    seconds: float
+    seconds: float = Field(ge=0)
     exact: bool
 
 
 class Seconds(BaseModel):
     """Of the jobs that finished in a window; null where none did."""
 
-    mean: float | None
-    median: float | None
+    mean: float | None = Field(ge=0)
+    median: float | None = Field(ge=0)
 
 
 class Rates(BaseModel):
-    """The last minutes: jobs a minute by final state; `wait` from when a job was due to its last start, `run` from
-    there to its finish."""
+    """The last minutes of one queue."""
 
-    per_minute: dict[str, float]
-    wait: Seconds
-    run: Seconds
+    per_minute: dict[str, float] = Field(description="jobs that ended, by the state they ended in")
+    wait: Seconds = Field(description="from when a job was due to its last start")
+    run: Seconds = Field(description="from its last start to its end")
 
 
 class QueueStatus(BaseModel):
     """One queue, of all tenants together: messages waiting by priority, and taken by workers."""
 
     queue: str
-    queued: dict[str, int]
-    in_flight: int
+    queued: dict[str, Count] = Field(description="messages that wait, by priority")
+    in_flight: Count = Field(description="messages that workers have taken and not finished")
     oldest: OldestMessage | None = Field(description="null: nothing waits")
-    workers: int = Field(description="who have a job, or finished one in the last 5 minutes; idle ones are not seen")
+    workers: Count = Field(description="who have a job, or finished one in the last 5 minutes; idle ones are not seen")
     last_minute: Rates
     last_5_minutes: Rates
 
 
 class QueueStatuses(BaseModel):
     """Every queue."""
+
+    model_config = shown(one_of_them={"items": [_QUEUE]})
 
     items: list[QueueStatus]
 

@@ -8,11 +8,12 @@ from typing import Annotated
 
 from email_validator import EmailNotValidError, validate_email
 from flask import Response, g
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from penstock_api.body import JsonBody
 from penstock_api.documentation import BODY, problems
-from penstock_api.models import NoQuery, PostHeaders, answer
+from penstock_api.models import ALWAYS_TOLD, NoQuery, PostHeaders, answer
+from penstock_api.openapi import shown
 from penstock_api.problems import invalid
 from penstock_api.rates import count_registration
 from penstock_api.routes.blueprints import anonymous
@@ -32,13 +33,18 @@ class RegistrationBody(JsonBody, RegistrationConfirmation):
 
     email: Annotated[str, Field(min_length=3, max_length=254, json_schema_extra={"format": "email"})]
 
-    model_config = ConfigDict(json_schema_extra={"example": {"email": "li.wei@example.com", "locale": "zh"}})
+    model_config = shown(in_Chinese={"email": "li.wei@example.com", "locale": "zh"})
+
+
+_SAID = "If this address can receive mail, a link to confirm it is on its way."
 
 
 class Registered(BaseModel):
     """The same answer for every address."""
 
-    message: str = "If this address can receive mail, a link to confirm it is on its way."
+    model_config = ALWAYS_TOLD | shown(the_same_for_all={"message": _SAID})
+
+    message: Annotated[str, Field(description="for people")] = _SAID
 
 
 @routes.post("/registrations", responses={202: Registered} | problems(*BODY, "too_many_requests", "unavailable"))

@@ -1,11 +1,12 @@
 """Reports on datasets."""
 
 from flask import Response
-from pydantic import ConfigDict
 
 from penstock_api.body import JsonBody
 from penstock_api.documentation import problems_with_body
+from penstock_api.examples import DATASET
 from penstock_api.models import NoQuery, PostHeaders
+from penstock_api.openapi import shown
 from penstock_api.routes.blueprints import with_key
 from penstock_api.starting import Started, accepted, start
 from penstock_contracts.generation import REPORT, Report
@@ -16,10 +17,9 @@ routes = with_key("reports", "Documents about what was imported")
 class ReportBody(JsonBody, Report):
     """Describe a dataset of rows as HTML and PDF. Without a title it is called as the dataset is."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {"dataset_id": "01936b0e-8a55-7c1c-9d4b-3f1f0a4e9a10", "title": "Sales of May", "locale": "en"}
-        }
+    model_config = shown(
+        with_a_title={"dataset_id": DATASET, "title": "Sales of May", "locale": "en"},
+        in_Chinese={"dataset_id": DATASET, "locale": "zh"},
     )
 
 

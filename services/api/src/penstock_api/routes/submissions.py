@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 from penstock_api.auth import tenant
 from penstock_api.body import JsonBody
 from penstock_api.documentation import problems_with_body
-from penstock_api.models import LONGEST_KEY, NoQuery, PostHeaders, Time, answer
+from penstock_api.examples import DATASET, DETAILS, REPORT
+from penstock_api.models import LONGEST_KEY, TIME, NoQuery, PostHeaders, Time, answer
+from penstock_api.openapi import job_links, shown
 from penstock_api.problems import PROBLEMS, invalid
 from penstock_api.routes.jobs import routes
 from penstock_api.services import services
@@ -37,17 +39,20 @@ class Wanted(BaseModel):
     task: str
     payload: Contract
     priority: Annotated[Literal["normal", "bulk"], Field(description="bulk waits behind all that is normal")] = "normal"
-    not_before: Annotated[Time | None, Field(description="It is not started earlier.")] = None
-    deadline: Annotated[Time | None, Field(description="It is not started later, but cancelled then.")] = None
-    webhook: WebhookUrl | None = None
+    not_before: Annotated[Time | None, Field(description=f"it is not started earlier; {TIME}")] = None
+    deadline: Annotated[Time | None, Field(description=f"it is not started later, but cancelled then; {TIME}")] = None
+    webhook: Annotated[WebhookUrl | None, Field(description="is told of the job's end; see `webhooks`")] = None
 
 
 class WantedInBulk(Wanted):
     """As one job in a request of its own, with the key that its request would have had as a header."""
 
-    idempotency_key: Annotated[str | None, Field(min_length=1, max_length=LONGEST_KEY, pattern=r"^[\x20-\x7e]+$")] = (
-        None
-    )
+    idempotency_key: Annotated[
+        str | None,
+        Field(
+            min_length=1, max_length=LONGEST_KEY, pattern=r"^[\x20-\x7e]+$", description="as the header of this name"
+        ),
+    ] = None
 
 
 def _of_any_task(model: type[Wanted], suffix: str) -> Any:
@@ -61,27 +66,30 @@ def _of_any_task(model: type[Wanted], suffix: str) -> Any:
     return Annotated[reduce(or_, map(of_task, STARTABLE)), Field(discriminator="task")]
 
 
-_EXAMPLE: dict[str, Any] = {
-    "task": "generation.report",
-    "payload": {"dataset_id": "01936b0e-8a55-7c1c-9d4b-3f1f0a4e9a10", "title": "Sales of May"},
+_REPORT: dict[str, Any] = {"task": "generation.report", "payload": {"dataset_id": DATASET, "title": "Sales of May"}}
+_AT_NIGHT = _REPORT | {
     "priority": "bulk",
-    "not_before": "2026-05-01T22:00:00+08:00",
-    "deadline": "2026-05-02T06:00:00+08:00",
+    "not_before": "2026-06-01T22:00:00+08:00",
+    "deadline": "2026-06-02T06:00:00+08:00",
+    "webhook": "https://example.com/hooks/penstock",
+}
+_LOGIN = {
+    "task": "ops_trace.user_actions",
+    "payload": {"actions": [{"user_id": "u-17", "action": "login", "at": "2026-06-01T16:30:00+08:00"}]},
 }
 
 
 class JobBody(JsonBody, RootModel[_of_any_task(Wanted, "Job")]):  # type: ignore[misc]  # one kind a task
     """One job."""
 
-    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
+    model_config = shown(as_soon_as_possible=_REPORT, at_night=_AT_NIGHT, user_actions=_LOGIN)
 
 
 class JobsBody(JsonBody):
     """Up to 1,000 jobs. Where one is invalid, none is accepted."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"jobs": [_EXAMPLE | {"idempotency_key": "sales-2026-05"}]}},
+    model_config = ConfigDict(extra="forbid") | shown(
+        two_jobs={"jobs": [_AT_NIGHT | {"idempotency_key": "sales-2026-05"}, _LOGIN]}
     )
 
     jobs: Annotated[
@@ -91,20 +99,20 @@ class JobsBody(JsonBody):
 
 
 class StartedInBulk(BaseModel):
-    """The job of one entry; not `created`: an earlier request with its key got it."""
+    """The job of one entry."""
 
     job_id: str
-    created: bool
+    created: bool = Field(description="false: an earlier request with its key got this job")
     links: Links
 
 
 class EntryProblem(BaseModel):
     """Why an entry got no job, as a request of its own would have been told."""
 
-    code: str
-    title: str
-    status: int
-    detail: str
+    code: str = Field(description="stable, for programs")
+    title: str = Field(description="what the code means")
+    status: int = Field(description="that a request of its own would have been answered with")
+    detail: str = Field(description="what was wrong this time")
 
 
 class RefusedInBulk(BaseModel):
@@ -113,8 +121,24 @@ class RefusedInBulk(BaseModel):
     problem: EntryProblem
 
 
+_STARTED = {"job_id": REPORT, "created": True, "links": {"job": f"/v1/jobs/{REPORT}"}}
+_REFUSED = {
+    "problem": dict(
+        zip(("status", "title"), PROBLEMS["idempotency_key_reused"], strict=True),
+        code="idempotency_key_reused",
+        detail=DETAILS["idempotency_key_reused"],
+    )
+}
+
+
 class StartedJobs(BaseModel):
     """What became of each entry, in the order given."""
+
+    model_config = shown(
+        links={f"{name}_first": way for name, way in job_links("items/0/job_id").items()},
+        all_accepted={"items": [_STARTED, _STARTED | {"created": False}]},
+        one_refused={"items": [_STARTED, _REFUSED]},
+    )
 
     items: list[StartedInBulk | RefusedInBulk]
 

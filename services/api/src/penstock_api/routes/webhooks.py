@@ -2,11 +2,12 @@
 
 import structlog
 from flask import Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, Field
 
 from penstock_api.auth import tenant
 from penstock_api.documentation import problems_with_key
 from penstock_api.models import NoQuery, answer
+from penstock_api.openapi import shown
 from penstock_api.routes.blueprints import with_key
 from penstock_api.services import services
 from penstock_runtime.links import webhook_secret
@@ -20,11 +21,9 @@ routes = with_key("webhooks", "How calls of ours are known", scope=Scope.SECRETS
 class WebhookSecret(BaseModel):
     """What all webhooks of this tenant are signed with, as Standard Webhooks' libraries take it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"secret": "whsec_bm90IGEgc2VjcmV0LCBvbmx5IGFuIGV4YW1wbGU="}}
-    )
+    model_config = shown(a_secret={"secret": "whsec_bm90IGEgc2VjcmV0LCBvbmx5IGFuIGV4YW1wbGU="})
 
-    secret: str
+    secret: str = Field(pattern=r"^whsec_[A-Za-z0-9+/]+=*$")
 
 
 @routes.get("/webhook-secret", responses={200: WebhookSecret} | problems_with_key())
