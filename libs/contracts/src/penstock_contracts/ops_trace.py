@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, Field, field_validator
 
 from penstock_contracts.queues import OPS_TRACE
 from penstock_contracts.task import Contract, Task
@@ -17,6 +17,11 @@ MOST_ACTIONS = 1000
 DEEPEST_DETAIL = 5
 
 _TEXT = r"^[^\x00]*$"
+
+
+def _in_utc(time: datetime) -> datetime:
+    # PostgreSQL takes offsets of less than 16 hours, Python those of less than 24.
+    return time.astimezone(UTC)
 
 
 def _depth(value: Any) -> int:
@@ -33,7 +38,9 @@ class UserAction(Contract):
 
     user_id: Annotated[str, Field(min_length=1, max_length=200, pattern=_TEXT, description="who")]
     action: Annotated[str, Field(min_length=1, max_length=100, pattern=_TEXT, description="what was done")]
-    at: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST, description="when, from 1970 to 9998")]
+    at: Annotated[
+        AwareDatetime, Field(ge=EARLIEST, le=LATEST, description="when, from 1970 to 9998"), AfterValidator(_in_utc)
+    ]
     target: Annotated[str | None, Field(max_length=500, pattern=_TEXT, description="to what")] = None
     detail: Annotated[
         dict[str, Any],

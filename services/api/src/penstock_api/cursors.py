@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -71,11 +71,11 @@ def _number(value: Any) -> int:
 def _time(value: Any) -> datetime:
     try:
         time = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        if time.tzinfo is None:
+            raise _forged()
+        return time.astimezone(UTC)  # PostgreSQL takes offsets of less than 16 hours only
+    except (TypeError, ValueError, OverflowError):
         raise _forged() from None
-    if time.tzinfo is None:
-        raise _forged()
-    return time
 
 
 def _forged() -> Problem:

@@ -1,7 +1,7 @@
 """What several routes take and answer."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -38,8 +38,11 @@ def _read_time(value: Any) -> datetime:
     # validator a strict model no longer knows that the text came as JSON, and refuses it.
     try:
         if re.match(r"\d{4}-\d\d-\d\d[T ]", str(value), re.ASCII | re.IGNORECASE):
-            return _ANY_TIME.validate_python(value)
-    except ValidationError:
+            time = _ANY_TIME.validate_python(value)
+            # PostgreSQL takes offsets of less than 16 hours, Python those of less than 24; and what lies before the
+            # year 1 in UTC can be stored, but not be read again.
+            return time.astimezone(UTC) if time.tzinfo else time
+    except (ValidationError, OverflowError):
         pass
     raise ValueError("must be a date and a time (ISO 8601)")
 
