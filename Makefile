@@ -9,7 +9,7 @@ IMAGES = $(if $(REPOSITORY),--repository $(REPOSITORY)) $(if $(TAG),--tag $(TAG)
 export PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup check isolated test fuzz images image-names chaos demo up lock format clean
+.PHONY: help setup check isolated test fuzz bench images image-names chaos demo up lock format clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -35,6 +35,9 @@ chaos: setup ## kill everything under load, and count what is lost: 10 minutes; 
 
 fuzz: setup .tools/fuzz/.installed ## ask the API all that its document allows, for SECONDS=600; SEED= repeats a run
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
+
+bench: setup ## measure beside stock Celery, and memory: 20 minutes; SHORT=1, ARGS='accept', ARGS=--help
+	$(BIN)/python -m bench $(if $(SHORT),--short) $(ARGS)
 
 images: setup ## build the services' images as the chart names them; REPOSITORY=, TAG=, PUSH=1
 	$(BIN)/python scripts/images.py $(IMAGES)

@@ -1,0 +1,99 @@
+"""`python -m bench`, or `make bench`: see `--help`. Ends with status 1 where someone did not do the counted work."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bench import accept, large_import, memory, plots, report
+from bench.running import ROOT, Ground, Machine, ground
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+RESULTS = ROOT / "bench" / "results"
+
+
+def main() -> int:
+    given = _arguments()
+    console = Console()
+    console.width = max(console.width, 130)
+    folder = RESULTS / datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
+    folder.mkdir(parents=True)
+    faults = []
+
+    def say(line: str) -> None:
+        console.print(f"{datetime.now().astimezone():%H:%M:%S} {line}", style="dim", highlight=False)
+
+    for name in given.what:
+        with ground() as ready:
+            machine = Machine.of(ready)
+            if name == given.what[0]:
+                console.print(_about(machine))
+            result, shown = _MEASURES[name](ready, given, say, folder / f"{name}.png")
+        kept = {"measured_at": datetime.now().astimezone().isoformat(), "machine": asdict(machine)} | asdict(result)
+        (folder / f"{name}.json").write_text(json.dumps(kept), encoding="utf-8")
+        console.print(shown)
+        faults += result.faults
+    console.print(f"raw results and pictures: {folder.relative_to(ROOT)}", highlight=False)
+    for fault in faults:
+        console.print(f"not what was counted: {fault}", style="bold red", highlight=False)
+    return 1 if faults else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all by default")
+    parser.add_argument("--short", action="store_true", help="all of it in about two minutes, for a first look")
+    parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
+    parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
+    parser.add_argument("--lone-seconds", type=float, default=4, help="of lone requests in each round (default 4)")
+    parser.add_argument("--workers", type=int, default=1, help="gunicorn's processes (default 1)")
+    parser.add_argument("--requests", type=int, default=200_000, help="over which memory is watched (default 200,000)")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the file that is imported (default 1,000,000)")
+    parser.add_argument("--mails", type=int, default=40, help="before and after the import, each (default 40)")
+    given = parser.parse_args()
+    given.what = given.what or list(_MEASURES)
+    if given.short:
+        given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
+        given.requests, given.rows, given.mails = 20_000, 50_000, 10
+    return given
+
+
+Say = Callable[[str], None]
+
+
+def _accept(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    wanted = accept.Wanted(given.rounds, given.seconds, given.lone_seconds, given.workers)
+    result = accept.measure(ready, wanted, say)
+    plots.accepted(result, picture)
+    return result, report.accepted(result)
+
+
+def _memory(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    result = memory.measure(ready, given.requests, given.workers, say)
+    plots.remembered(result, picture)
+    return result, report.remembered(result)
+
+
+def _import(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    result = large_import.measure(ready, given.rows, given.mails, say)
+    plots.imported(result, picture)
+    return result, report.imported(result)
+
+
+_MEASURES = {"accept": _accept, "memory": _memory, "import": _import}
+
+
+def _about(machine: Machine) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, value in asdict(machine).items():
+        table.add_row(name.replace("_", " "), str(value))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What was measured, as pictures."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from bench import accept, large_import, memory
+from bench.report import MOST_IMPORT_MIB
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+
+
+def accepted(result: accept.Result, path: Path) -> None:
+    """Rates by round, and how latencies are distributed."""
+    _, (rates, crowd, lone) = pyplot.subplots(1, 3, figsize=(16, 5))
+    for name, rounds in result.rounds.items():
+        rates.plot(range(1, len(rounds) + 1), [one.rate for one in rounds], marker="o", label=name)
+        _shares(crowd, [ms for one in rounds for ms in one.ms], name)
+        _shares(lone, [ms for one in rounds for ms in one.lone_ms], name)
+    rates.set(title=f"accepted, {accept.CONNECTIONS} connections", xlabel="round", ylabel="jobs/s", ylim=(0, None))
+    rates.set_xticks(range(1, result.wanted.rounds + 1))
+    crowd.set(title=f"latency, {accept.CONNECTIONS} connections", xlabel="ms", ylabel="share of requests")
+    lone.set(title="latency of a lone request", xlabel="ms", ylabel="share of requests")
+    rates.legend(loc="lower left", fontsize="small")
+    _save(path)
+
+
+def remembered(result: memory.Result, path: Path) -> None:
+    """Memory over time, and over requests."""
+    _, (working, resting) = pyplot.subplots(1, 2, figsize=(14, 5), sharey=True)
+    working.plot(result.working.seconds, result.working.mib, linewidth=1)
+    working.set(title="the API at work", xlabel="s", ylabel="MiB PSS", ylim=(0, None))
+    resting.plot(result.requests, result.resting, marker="o")
+    resting.set(title="the API at rest", xlabel="requests so far")
+    _save(path)
+
+
+def imported(result: large_import.Result, path: Path) -> None:
+    """The worker's memory over time, and how long mails took."""
+    _, (worker, mails) = pyplot.subplots(1, 2, figsize=(14, 5))
+    worker.plot(result.memory.seconds, result.memory.mib)
+    worker.axhline(MOST_IMPORT_MIB, color="grey", linestyle="--", linewidth=1)
+    worker.set(title="dataset worker and its children", xlabel="s", ylabel="MiB PSS", ylim=(0, None))
+    for name, took in (("nothing else to do", result.idle_ms), ("during the import", result.busy_ms)):
+        _shares(mails, took, name)
+    mails.set(title="from a POST to the mail server", xlabel="ms", ylabel="share of mails")
+    mails.legend()
+    _save(path)
+
+
+def _shares(axes: Axes, values: list[float], name: str) -> None:
+    """The share that is not above each value. The slowest hundredth would squeeze all others together."""
+    shown = sorted(values)[: max(1, round(len(values) * 0.99))]
+    axes.plot(shown, [(number + 1) / len(values) for number in range(len(shown))], label=name)
+    axes.set_xlim(left=0)
+    axes.grid(alpha=0.3)
+
+
+def _save(path: Path) -> None:
+    pyplot.tight_layout()
+    pyplot.savefig(path, dpi=100)
+    pyplot.close()

@@ -1,0 +1,128 @@
+"""What was measured, as tables with units and ratios."""
+
+import statistics
+from collections.abc import Callable, Sequence
+
+from bench import accept, large_import, memory
+from bench.accept import CONNECTIONS, Round
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+RATE_WANTED, RATE_STRETCH = 1.2, 1.5
+"""Times the peer's rate."""
+
+MOST_IMPORT_MIB = 300
+
+
+def accepted(result: accept.Result) -> RenderableType:
+    """A line for each contestant, and what Penstock is beside each of them."""
+    wanted = result.wanted
+    table = _table(
+        f"jobs accepted over {CONNECTIONS} connections: {wanted.rounds} rounds of {wanted.seconds:g} s,"
+        f" gunicorn workers: {wanted.workers}; medians of the rounds",
+        "contestant",
+        "jobs/s",
+        "slowest – fastest",
+        "p50 ms",
+        "p99 ms",
+        "lone ms",
+        "in turn ms",
+        *(f"{part} µs/job" for part in result.parts),
+        "sender's core",
+    )
+    for name in result.rounds:
+        rates = result.of(name, lambda one: one.rate)
+        table.add_row(
+            name,
+            f"{statistics.median(rates):,.0f}",
+            f"{min(rates):,.0f} – {max(rates):,.0f}",
+            *(f"{result.median(name, figure):.2f}" for figure in (_p50, _p99, _lone, _in_turn)),
+            *(f"{result.median(name, _cpu(part)):,.0f}" for part in result.parts),
+            f"{result.median(name, lambda one: one.sender_busy):.0%}",
+        )
+    return Group(table, _ratios(result))
+
+
+def _ratios(result: accept.Result) -> Table:
+    first, *peers = result.rounds
+    table = _table(f"{first} beside each peer", "peer", "rate", "lone latency", "latency in turn")
+    for peer in peers:
+        rate, lone, in_turn = (
+            result.median(first, figure) / result.median(peer, figure) for figure in (_rate, _lone, _in_turn)
+        )
+        reached = "the stretch" if rate >= RATE_STRETCH else "the target" if rate >= RATE_WANTED else "below the target"
+        table.add_row(peer, f"{rate:.2f} × ({reached})", f"{lone:.2f} ×", f"{in_turn:.2f} ×")
+    return table
+
+
+def remembered(result: memory.Result) -> RenderableType:
+    """What the API took after each tenth of the requests."""
+    table = _table(
+        f"the API's memory (PSS of gunicorn and {result.workers} workers) over {result.requests[-1]:,} requests,"
+        f" {result.requests[-1] / result.seconds:,.0f} a second",
+        "requests",
+        "MiB at rest",
+        "",
+    )
+    highest = max(result.resting)
+    step = max(1, len(result.requests) // 10)
+    for count, mib in list(zip(result.requests, result.resting, strict=True))[step - 1 :: step]:
+        table.add_row(f"{count:,}", f"{mib:.1f}", "█" * round(40 * mib / highest), style="")
+    told = (
+        f"highest while it worked: {result.working.peak:.1f} MiB; at rest {result.growth:+.1f} MiB"
+        " between the first tenth and the end"
+    )
+    return Group(table, Text(told))
+
+
+def imported(result: large_import.Result) -> RenderableType:
+    """The worker's memory, and the mails'."""
+    table = _table(f"a CSV of {result.rows:,} rows ({result.file_mib} MiB), imported in {result.seconds:.0f} s")
+    table.add_column("of the dataset worker and its children")
+    table.add_column("MiB PSS", justify="right")
+    table.add_row("before the file", f"{result.resting_mib:.1f}")
+    reached = "within" if result.memory.peak <= MOST_IMPORT_MIB else "above"
+    table.add_row("highest during the import", f"{result.memory.peak:.1f} ({reached} {MOST_IMPORT_MIB})")
+    mails = _table("from a registration's POST until the mail server has its mail", "", "mails", "p50 ms", "p95 ms")
+    for name, took in (("nothing else to do", result.idle_ms), ("during the import", result.busy_ms)):
+        mails.add_row(name, f"{len(took)}", f"{quantile(took, 0.5):.1f}", f"{quantile(took, 0.95):.1f}")
+    ratio = quantile(result.busy_ms, 0.5) / quantile(result.idle_ms, 0.5)
+    return Group(table, mails, Text(f"the median mail takes {ratio:.2f} × as long during the import"))
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value below which that share lies. Not a number where there are no values."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
+
+
+def _rate(one: Round) -> float:
+    return one.rate
+
+
+def _p50(one: Round) -> float:
+    return quantile(one.ms, 0.5)
+
+
+def _p99(one: Round) -> float:
+    return quantile(one.ms, 0.99)
+
+
+def _lone(one: Round) -> float:
+    return quantile(one.lone_ms, 0.5)
+
+
+def _in_turn(one: Round) -> float:
+    return quantile(one.in_turn_ms, 0.5)
+
+
+def _cpu(part: str) -> Callable[[Round], float]:
+    return lambda one: one.cpu[part]
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, min_width=len(title) + 2)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    return table
