@@ -115,6 +115,7 @@ def settings(database_url: str, redis_url: str, tmp_path: Path) -> RuntimeSettin
         CELERY_RESULT_BACKEND=database_url,
         storage_url=f"file://{tmp_path}/storage",
         secret_key="a key that only tests know",
+        heartbeat_file=str(tmp_path / "heartbeat"),
     )
 
 

@@ -28,6 +28,7 @@ class Running:
 
     process: psutil.Popen
     log: Path
+    heartbeat: Path
 
     def says(self, words: str) -> bool:
         return words in self.log.read_text(errors="replace")

@@ -48,16 +48,17 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
 
     def start_one(*arguments: str, until: str, cwd: Path = HERE, **more: str) -> Running:
         log = tmp_path / f"process-{len(started)}.log"
+        heartbeat = log.with_suffix(".heartbeat")
         with log.open("wb") as output:
             process = psutil.Popen(
                 [sys.executable, "-m", "celery", *arguments],
                 cwd=cwd,
-                env=environment | more,
+                env=environment | {"PENSTOCK_HEARTBEAT_FILE": str(heartbeat)} | more,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
-        running = Running(process, log)
+        running = Running(process, log, heartbeat)
         started.append(running)
         eventually(lambda: running.says(until) or process.poll() is not None, f"{arguments} says {until!r}")
         assert running.says(until), log.read_text()

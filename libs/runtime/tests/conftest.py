@@ -180,6 +180,7 @@ def quick(settings: RuntimeSettings) -> Callable[..., RuntimeSettings]:
     def make(**named: Any) -> RuntimeSettings:
         times = {"relay_every": 0.05, "publish_timeout": 2, "redis_timeout": 0.5, "lease": 2, "renew_every": 0.2}
         values = {"start_within": 10, "retry_first": 0, "outage_patience": 20} | times | named
+        values |= {"heartbeat_file": settings.heartbeat_file}
         return load(
             RuntimeSettings,
             PENSTOCK_DATABASE_URL=values.pop("database_url", settings.database_url),

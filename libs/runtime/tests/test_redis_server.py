@@ -18,6 +18,7 @@ from penstock_runtime import redis_server
 from penstock_runtime.backlog import read_backlog
 from penstock_runtime.broker import Publisher, transport_options
 from penstock_runtime.celery_tasks import wait_until_ready
+from penstock_runtime.heartbeat import Heartbeat
 from penstock_runtime.ledger.publish import take_due
 from penstock_runtime.settings import RuntimeSettings, load
 
@@ -82,7 +83,7 @@ def talks_to_redis(settings: RuntimeSettings, ledger, listed) -> None:
     """A client, a worker's start, the publisher and the figures, all by these settings."""
     with redis_server.client(settings) as client:
         assert client.ping()
-    wait_until_ready(settings)
+    wait_until_ready(settings, Heartbeat(settings))
     with Connection(settings.broker_url, transport_options=transport_options(settings, "unacked", 60)) as connection:
         connection.ensure_connection(max_retries=1, timeout=5)
     job_id = ledger.accept(PRUNE.message(Prune()), not_before=None).job_id

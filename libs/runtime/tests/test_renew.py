@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from penstock_contracts.queues import OPS_TRACE, Priority
+from penstock_runtime.heartbeat import Heartbeat
 from penstock_runtime.lease import LeaseKeeper
 from penstock_runtime.ledger import cancel, lost
 from penstock_runtime.ledger import run as steps
@@ -35,7 +36,7 @@ def keeper(quick):
     made = []
 
     def make(**named):
-        made.append(LeaseKeeper(quick(**named)))
+        made.append(LeaseKeeper(settings := quick(**named), Heartbeat(settings)))
         return made[-1]
 
     yield make

@@ -104,8 +104,8 @@ def services(state: State, settings: CliSettings, ports: Ports, secret_key: str)
         environment |= {"PENSTOCK_SMTP_HOST": HOST, "PENSTOCK_SMTP_PORT": str(ports.smtp)}
     return [
         _api(ports, environment),
-        *(_worker(queue, environment) for queue in QUEUES),
-        _scheduler(environment),
+        *(_worker(queue, environment | _heartbeat(state, queue.service)) for queue in QUEUES),
+        _scheduler(environment | _heartbeat(state, "scheduler")),
     ]
 
 
@@ -171,6 +171,11 @@ def _scheduler(environment: dict[str, str]) -> Program:
         ready=lambda said: b"beat: Starting" in said,
         environment=environment,
     )
+
+
+def _heartbeat(state: State, service: str) -> dict[str, str]:
+    """A file of its own for each process; in a container there is but one."""
+    return {"PENSTOCK_HEARTBEAT_FILE": str(state.folder / "run" / f"{service}.heartbeat")}
 
 
 def _summary(package: str) -> str:

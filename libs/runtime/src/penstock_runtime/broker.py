@@ -18,6 +18,7 @@ from penstock_contracts.queues import BY_NAME, QUEUES, SEPARATOR, Priority, list
 from penstock_runtime import logging, redis_server
 from penstock_runtime.celery_tasks import add_tasks
 from penstock_runtime.errors import Unavailable
+from penstock_runtime.heartbeat import Heartbeat
 from penstock_runtime.ledger.publish import Publication
 from penstock_runtime.schedule import Entry
 from penstock_runtime.settings import RuntimeSettings, load_or_exit
@@ -75,11 +76,13 @@ def make_app(
         # None is for ever: with a number, a worker gives up and leaves with status 0.
         broker_connection_max_retries=None,
         broker_transport_options=transport_options(settings, SHARED_UNACKED, max(q.time_limit for q in QUEUES)),
+        worker_consumer="penstock_runtime.consumer:Consumer",
         worker_hijack_root_logger=False,
         beat_scheduler="penstock_runtime.scheduler:LedgerScheduler",
         timezone="UTC",
     )
     app.penstock = settings
+    app.penstock_heartbeat = Heartbeat(settings)
     app.penstock_schedule = tuple(schedule)
     add_tasks(app, served, settings)
     _connect_signals(app, settings)

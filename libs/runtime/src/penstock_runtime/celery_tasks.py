@@ -1,17 +1,20 @@
 """Celery's side of a task: the message comes in, the worker's answer goes out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from celery import bootsteps, signals
 from celery.exceptions import Ignore, Reject
+from celery.worker.state import maybe_shutdown
 
 from penstock_contracts.queues import Priority
 from penstock_runtime import migrate, redis_server
+from penstock_runtime.consumer import PART, Beats
 from penstock_runtime.database import wait_until
 from penstock_runtime.errors import PenstockError, SettingsError, Unavailable
+from penstock_runtime.heartbeat import Heartbeat
 from penstock_runtime.lease import TOKEN, LeaseKeeper
 from penstock_runtime.settings import RuntimeSettings
 from penstock_runtime.worker import Delivery, Served, Skipped, Worker
@@ -24,7 +27,7 @@ EMBEDDED = ("callbacks", "errbacks", "chain", "chord", "root_id", "parent_id")
 
 def add_tasks(app: Any, served: Iterable[Served[Any, Any]], settings: RuntimeSettings) -> None:
     """Give `app` a Celery task for each served one, and the process its leases."""
-    app.penstock_leases = LeaseKeeper(settings)
+    app.penstock_leases = LeaseKeeper(settings, app.penstock_heartbeat)
     worker = Worker(settings)
 
     def know_the_name(sender: str, **_: Any) -> None:
@@ -34,6 +37,7 @@ def add_tasks(app: Any, served: Iterable[Served[Any, Any]], settings: RuntimeSet
     for item in served:
         _add(app, item, worker)
     app.steps["worker"].add(Ready)
+    app.steps["consumer"].add(Beats)
     signals.worker_shutdown.connect(lambda **_: app.penstock_leases.stop(), weak=False)
 
 
@@ -87,14 +91,24 @@ class Ready(bootsteps.StartStopStep):
         """Return when both are fit. Ends the process with status 1 where waiting would not help."""
         settings: RuntimeSettings = parent.app.penstock
         try:
-            wait_until_ready(settings)
+            wait_until_ready(settings, parent.app.penstock_heartbeat)
         except SettingsError as error:
             log.error("stopped", reason=error.message)
             raise SystemExit(1) from None
 
 
-def wait_until_ready(settings: RuntimeSettings) -> None:
+def wait_until_ready(settings: RuntimeSettings, heartbeat: Heartbeat) -> None:
     """Wait for PostgreSQL with its tables, and for Redis. Raises SettingsError where this Redis is unfit."""
-    wait_until(lambda: migrate.require(settings.database_url), "PostgreSQL")
+
+    def wait(answers: Callable[[], object], what: str) -> None:
+        heartbeat.beat(PART, waits_for=what)
+
+        def meanwhile() -> None:
+            heartbeat.beat(PART, waits_for=what)
+            maybe_shutdown()  # a SIGTERM has only set a flag
+
+        wait_until(answers, what, meanwhile=meanwhile)
+
+    wait(lambda: migrate.require(settings.database_url), "PostgreSQL")
     with redis_server.client(settings) as client:
-        wait_until(lambda: redis_server.check(client, settings), "Redis")
+        wait(lambda: redis_server.check(client, settings), "Redis")

@@ -90,8 +90,16 @@ def _ping_the_idle(engine: Engine, seconds: float) -> None:
                 raise InvalidatePoolError("it broke while it was idle") from error
 
 
-def wait_until(answers: Callable[[], object], what: str, *, seconds: float = float("inf")) -> None:
+def wait_until(
+    answers: Callable[[], object],
+    what: str,
+    *,
+    seconds: float = float("inf"),
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
     """Call `answers` until it raises nothing, saying each five seconds what is waited for.
+
+    meanwhile: called after each try that failed.
 
     Raises Unavailable after `seconds`.
     """
@@ -104,8 +112,15 @@ def wait_until(answers: Callable[[], object], what: str, *, seconds: float = flo
         except (*LOST, redis.RedisError, OSError) as error:
             now = time.monotonic()
             if now - began > seconds:
-                raise Unavailable(f"{what} did not answer within {seconds:.0f} s") from error
+                raise Unavailable(f"{what} was not ready within {seconds:.0f} s: {reason_of(error)}") from error
             if now - said >= 5:
                 said = now
-                log.warning("waiting", what=what, seconds=round(now - began), reason=type(error).__name__)
+                log.warning("waiting", what=what, seconds=round(now - began), reason=reason_of(error))
+            meanwhile()
             time.sleep(0.5)
+
+
+def reason_of(error: BaseException) -> str:
+    """What a server or its client said, in one line. It names hosts and users, and never a password."""
+    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    return said or type(error).__name__

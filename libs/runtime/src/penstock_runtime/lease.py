@@ -17,6 +17,7 @@ from celery.worker.state import task_ready
 from sqlalchemy import Connection, Engine
 
 from penstock_runtime.database import LOST, connect
+from penstock_runtime.heartbeat import Heartbeat
 from penstock_runtime.ledger import run as ledger
 from penstock_runtime.settings import RuntimeSettings
 
@@ -34,8 +35,9 @@ SHUT_DOWN = {"code": "shut_down", "message": "its worker was shut down"}
 class LeaseKeeper:
     """Renews the leases of the deliveries that are held, and gives back what is still held at the end."""
 
-    def __init__(self, settings: RuntimeSettings) -> None:
+    def __init__(self, settings: RuntimeSettings, heartbeat: Heartbeat) -> None:
         self._settings = settings
+        self._heartbeat = heartbeat
         self._engine: Engine = connect(settings, most=2, statement_timeout=settings.lease)
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         # A plain dict: adding, removing and copying it are each one step under the interpreter's lock, and a lock that
@@ -76,6 +78,7 @@ class LeaseKeeper:
     def _renew_for_ever(self) -> None:
         sleep = native_sleep()
         while not self._stopped:
+            self._heartbeat.beat("lease keeper")
             sleep(self._settings.renew_every)
             held = list(self._held)
             if held and not self._stopped:

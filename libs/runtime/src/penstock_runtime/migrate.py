@@ -1,23 +1,39 @@
-"""Migrations: make the tables, and wait until somebody has."""
+"""Migrations: make the tables, and wait until somebody has.
 
+python -m penstock_runtime.migrate                  brings the ledger's tables to this version's revision
+python -m penstock_runtime.migrate --wait SECONDS   waits until they are there
+"""
+
+import argparse
+import re
+import sys
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
+
+from penstock_runtime import logging
+from penstock_runtime.database import reason_of, wait_until
+from penstock_runtime.errors import SettingsError, Unavailable
+from penstock_runtime.settings import RuntimeSettings, load_or_exit
+from penstock_runtime.urls import without_password
 
 _LOCK = 0x70656E73
 """Key of the advisory lock ("pens") under which one migrator works at a time."""
 
+LOCK_TIMEOUT = 5
+"""Seconds to wait for a lock. Whoever waits for a table's holds up all who come after, so better try again."""
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config
+CONNECT_TIMEOUT = 5
+"""Seconds to connect."""
+
+REFUSED = re.compile(r"authentication failed|no password supplied|pg_hba|does not exist|certificate|permission denied")
+"""What a server says that will say the same the next time. In another language it is asked until patience is out."""
 
 
 def newest() -> str:
@@ -28,10 +44,15 @@ def newest() -> str:
 
 
 def upgrade(url: str) -> str:
-    """Bring the database at `url` to the newest revision, and return it. Several at once are harmless."""
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
-    with engine.begin() as connection:
+    """Bring the database at `url` to the newest revision, and return the one it is at.
+
+    Several at once are harmless, and so is a database that a newer version of the code has brought further.
+    """
+    with _engine(url).begin() as connection:
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        if is_enough(connection):
+            return str(current(connection))
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -55,7 +76,60 @@ def is_enough(connection: Connection) -> bool:
 
 def require(url: str) -> None:
     """Raise OperationalError while the database does not answer or its tables are not made yet."""
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
-    with engine.connect() as connection:
+    with _engine(url).connect() as connection:
         if not is_enough(connection):
             raise OperationalError("penstock migrate", {}, Exception("the tables are not made yet"))
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _engine(url: str) -> Engine:
+    driver = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    about = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "penstock-migrate"}
+    return create_engine(driver, poolclass=NullPool, connect_args=about)
+
+
+def _upgrade_patiently(settings: RuntimeSettings) -> str:
+    """The revision that was reached. Raises Unavailable, SettingsError where the server refuses us, DBAPIError."""
+    found: list[str] = []
+
+    def try_once() -> None:
+        try:
+            found.append(upgrade(settings.database_url))
+        except OperationalError as error:
+            if REFUSED.search(reason_of(error)):
+                raise SettingsError(reason_of(error)) from error
+            raise
+
+    wait_until(try_once, "PostgreSQL", seconds=settings.migrate_patience)
+    return found[0]
+
+
+def main(arguments: list[str]) -> int:
+    """0 once the tables are there, else 1 and one line that says why not."""
+    parser = argparse.ArgumentParser(prog="python -m penstock_runtime.migrate", description=__doc__)
+    parser.add_argument("--wait", type=float, metavar="SECONDS", help="change nothing; wait until somebody has")
+    wait: float | None = parser.parse_args(arguments).wait
+    settings = load_or_exit(RuntimeSettings)
+    logging.configure(settings)
+    try:
+        if wait is None:
+            sys.stdout.write(f"revision {_upgrade_patiently(settings)}\n")
+        else:
+            wait_until(lambda: require(settings.database_url), "PostgreSQL", seconds=wait)
+        return 0
+    except (SettingsError, Unavailable) as error:
+        where = without_password(settings.database_url)
+        advice = "see PENSTOCK_DATABASE_URL, or the parts PENSTOCK_DATABASE_HOST, _USER, _PASSWORD …"
+        sys.stderr.write(f"penstock: {where}: {error.message}; {advice}\n")
+    except DBAPIError as error:
+        sys.stderr.write(f"penstock: the migration failed and has changed nothing: {reason_of(error)}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

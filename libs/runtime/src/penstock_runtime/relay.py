@@ -19,6 +19,7 @@ from penstock_runtime.backlog import in_flight, read_tail
 from penstock_runtime.broker import Publisher, redis_errors
 from penstock_runtime.database import LOST, connect
 from penstock_runtime.errors import Unavailable
+from penstock_runtime.heartbeat import FAULT
 from penstock_runtime.ledger import lost
 from penstock_runtime.ledger.publish import mark_queued, take_due
 from penstock_runtime.schema import NOW
@@ -44,10 +45,14 @@ SWEEP_EVERY = 60
 
 
 class Relay:
-    """One relay. `run` loops until `stop`; `one_pass` is what it does each time."""
+    """One relay. `run` loops until `stop`; `one_pass` is what it does each time.
 
-    def __init__(self, settings: RuntimeSettings) -> None:
+    moves: called with nothing when it gets on, and with the name of the server it waits for.
+    """
+
+    def __init__(self, settings: RuntimeSettings, moves: Callable[[str], None] = lambda waits_for: None) -> None:
         self._settings = settings
+        self._moves = moves
         self._engine = connect(settings, most=2, statement_timeout=30)
         self._publisher = Publisher(settings)
         self._redis = redis_server.client(settings)
@@ -61,12 +66,16 @@ class Relay:
         while not self._stopping.wait(self._settings.relay_every):
             try:
                 self.one_pass()
+                self._moves("")
             except Unavailable as error:
+                self._moves("Redis")
                 log.warning("relay_waits", reason=error.message)
             except LOST as error:
                 self._healthy_since = None
+                self._moves("PostgreSQL")
                 log.warning("relay_waits", reason=f"PostgreSQL did not answer ({type(error).__name__})")
             except Exception:  # the edge of the thread: a fault here must not end the relay
+                self._moves(FAULT)
                 log.exception("fault")
 
     def stop(self) -> None:
@@ -156,6 +165,7 @@ class Relay:
             total += count
             if count < most:
                 break
+            self._moves("")
         if total:
             log.warning("refills", jobs=total)
 
@@ -192,6 +202,7 @@ class Relay:
                 self._transaction(partial(mark_queued, published=due))
             if len(due) < most:
                 return
+            self._moves("")
 
     def close(self) -> None:
         """Close all connections."""

@@ -2,15 +2,18 @@
 
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from celery.beat import Scheduler
 from sqlalchemy import Connection, select
 
-from penstock_runtime.database import LOST, connect
+from penstock_runtime.database import LOST, connect, reason_of
 from penstock_runtime.errors import SettingsError
+from penstock_runtime.heartbeat import FAULT
 from penstock_runtime.ledger.accept import KeyReused, accept
+from penstock_runtime.migrate import require
 from penstock_runtime.relay import Relay
 from penstock_runtime.schedule import Entry, read_entry
 from penstock_runtime.schema import NOW
@@ -37,24 +40,37 @@ class LedgerScheduler(Scheduler):
         self._engine = connect(settings, most=2, statement_timeout=30)
         self._sent: dict[str, str] = {}
         self._remembered = timedelta(days=settings.retention_days)
-        self._relay = Relay(settings)
+        self._relay = Relay(settings, moves=partial(self._beat, "relay"))
         self._thread = threading.Thread(target=self._relay.run, name="relay", daemon=True)
-        self._thread.start()
 
     def tick(self, *_: Any, **__: Any) -> float:
         """Accept what is due, and return how many seconds to sleep. An error here would end beat, so none leaves."""
         try:
+            self._start_relay()
             with self._engine.begin() as connection:
                 sent, sleep = self._accept_due(connection)
         except LOST as error:
-            log.warning("schedule_waits", reason=type(error).__name__)
+            self._beat("schedule", "PostgreSQL")
+            log.warning("schedule_waits", reason=reason_of(error))
             return 1.0
         except Exception:  # the edge of the process
+            self._beat("schedule", FAULT)
             log.exception("fault")
             return 1.0
+        self._beat("schedule")
         # Not before they are committed: else a tick whose commit failed would be skipped.
         self._sent |= sent
         return sleep
+
+    def _start_relay(self) -> None:
+        """Once the tables are there. Not waited for in one go: beat heeds signals only between two ticks."""
+        if self._thread.ident is None:
+            require(self.app.penstock.database_url)
+            self._beat("relay")
+            self._thread.start()
+
+    def _beat(self, part: str, waits_for: str = "") -> None:
+        self.app.penstock_heartbeat.beat(part, waits_for)
 
     def _accept_due(self, connection: Connection) -> tuple[dict[str, str], float]:
         now = connection.execute(select(NOW)).scalar_one()
@@ -73,7 +89,8 @@ class LedgerScheduler(Scheduler):
     def close(self) -> None:
         """Stop the relay after the pass under way."""
         self._relay.stop()
-        self._thread.join(timeout=10)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10)
         super().close()
 
     @property

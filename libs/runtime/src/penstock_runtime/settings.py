@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_vali
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from penstock_runtime import health
 from penstock_runtime.errors import SettingsError
 from penstock_runtime.urls import bracketed, completed, is_postgresql, is_whole, plain_postgresql, several
 
@@ -131,8 +132,12 @@ class RuntimeSettings(Settings):
     relay_batch: int = Field(1000, ge=1, le=10000)
     retry_first: float = Field(2, ge=0, le=3600, description="the wait before the second attempt; then it doubles")
     retry_most: float = Field(600, ge=0, le=86400)
+    migrate_patience: float = Field(60, ge=0, le=86_400, description="a migration waits so long for PostgreSQL")
     outage_patience: float = Field(60, ge=0, le=3600, description="a worker waits this long for PostgreSQL")
     retention_days: int = Field(30, ge=1, le=3650, description="finished jobs are deleted after this")
+
+    heartbeat_file: str = Field(health.FILE, min_length=1, description="a worker's and a scheduler's signs of life")
+    heartbeat_max_age: float = Field(health.MAX_AGE, ge=5, le=86_400, description="after which it is taken for hung")
 
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -2,12 +2,12 @@
 
 import gevent
 from gevent import monkey
-from sqlalchemy import text
 
 from penstock_api.app import Api, create_app
 from penstock_api.services import open_services
 from penstock_api.settings import ApiSettings
 from penstock_runtime.database import wait_until
+from penstock_runtime.migrate import require
 from penstock_runtime.settings import load_or_exit
 
 
@@ -19,10 +19,6 @@ def start() -> Api:
     settings = load_or_exit(ApiSettings)
     services = open_services(settings)
 
-    def ask() -> None:
-        with services.database.connect() as connection:
-            connection.execute(text("SELECT 1"))
-
     # It only says what is waited for. Requests are answered meanwhile, with 503, and /readyz tells the balancer.
-    gevent.spawn(wait_until, ask, "PostgreSQL")
+    gevent.spawn(wait_until, lambda: require(settings.database_url), "PostgreSQL")
     return create_app(settings, services)
