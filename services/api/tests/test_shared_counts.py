@@ -64,9 +64,11 @@ def test_without_limits_everything_is_admitted(make_counts: Make) -> None:
     assert make_counts().take("a", []) == 0
 
 
-def test_what_one_process_counts_the_others_learn(make_counts: Make) -> None:
+def test_what_one_process_counts_the_others_learn(make_counts: Make, redis_url: str) -> None:
     first, second = make_counts(), make_counts()
     assert admitted(first, "a", HOUR, 10) == 10
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        eventually(lambda: client.hget(f"{PREFIX}a:10/3600", "count") == "10", "the first has told")
     assert admitted(second, "a", HOUR, 1) == 1  # it has not heard of the first one yet
     eventually(lambda: second.wait("a", [HOUR]) > 0, "the second has heard of the first")
     third = make_counts()

@@ -37,7 +37,7 @@ def test_a_batch_becomes_one_job_with_all_of_its_actions(api: FlaskClient, datab
 
     with database.begin() as connection:
         payload = connection.execute(sqlalchemy.select(jobs.c.payload)).scalar_one()
-    assert payload["actions"] == [action | {"target": None}] * 1000
+    assert payload["actions"] == [action | {"target": None, "at": "2026-05-01T00:30:00Z"}] * 1000
 
 
 def test_actions_are_found_by_user_action_and_time_latest_first(api: FlaskClient, keep: Keep) -> None:
@@ -87,7 +87,12 @@ def test_foreign_actions_are_not_found(stranger: FlaskClient, keep: Keep) -> Non
     assert found(stranger) == []
 
 
-@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_a_time_far_off_can_be_asked_for(api: FlaskClient, keep: Keep, time: str) -> None:
     keep("li")
     assert found(api, since=time) == (["li"] if time.startswith("0") else [])
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_utc_has_no_year_for_cannot_be_asked_for(api: FlaskClient, time: str) -> None:
+    assert api.get("/v1/user-actions", query_string={"since": time}).status_code == 422
