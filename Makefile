@@ -9,10 +9,11 @@ IMAGES = $(if $(REPOSITORY),--repository $(REPOSITORY)) $(if $(TAG),--tag $(TAG)
 export PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup check isolated test fuzz bench images image-names chaos demo up lock format clean
+.PHONY: help setup check isolated test test-images test-image-names test-cluster fuzz bench images image-names chaos demo up \
+	lock format clean
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
 setup: .venv/.installed ## make .venv: every dependency by hash, the workspace editable
 
@@ -44,6 +45,20 @@ images: setup ## build the services' images as the chart names them; REPOSITORY=
 
 image-names: setup
 	@$(BIN)/python scripts/images.py --names $(IMAGES)
+
+test-images: ## build the images that test-cluster brings, after `make images`
+	docker build --quiet --tag penstock/test-mailbox:dev tests/cluster/images/mailbox
+	docker build --quiet --tag penstock/test-shop:dev tests/cluster/images/shop
+	@set -e; for image in $$($(MAKE) -s image-names); do for variant in next broken; do \
+		docker build --quiet --tag $$image-$$variant --build-arg IMAGE=$$image \
+			--build-arg MIGRATION=9001_$$variant.py tests/cluster/images/next; done; done
+
+test-image-names:
+	@echo penstock/test-mailbox:dev penstock/test-shop:dev
+	@for image in $$($(MAKE) -s image-names); do echo $$image-next $$image-broken; done
+
+test-cluster: setup ## run tests/cluster on the cluster that KUBECONFIG names, which has all images; SLOW=1 for the long ones too
+	$(BIN)/pytest tests/cluster -n 3 --dist loadfile -o timeout=900 $(if $(SLOW),,-m "not slow")
 
 demo: setup ## start the suite and send a real job through each queue
 	$(BIN)/penstock demo

@@ -11,14 +11,14 @@ import psutil
 import pytest
 
 
-def eventually(condition: Callable[[], Any], what: str, *, seconds: float = 40) -> Any:
+def eventually(condition: Callable[[], Any], what: str, *, seconds: float = 40, every: float = 0.02) -> Any:
     """The first true answer of `condition`, or a failure that says what was waited for."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         answer = condition()
         if answer:
             return answer
-        time.sleep(0.02)
+        time.sleep(every)
     pytest.fail(f"within {seconds:.0f} s it did not happen that {what}")
 
 

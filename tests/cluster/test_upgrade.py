@@ -1,0 +1,65 @@
+"""An upgrade keeps replicas, objects and jobs; one that fails changes nothing; one that was wrong is taken back."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from cluster.api import report
+from cluster.namespace import Failed, Namespace
+from cluster.release import merged
+from cluster.suite import Suite
+from cluster.values import for_tests, one_job_a_pod
+
+COMPONENT = "worker-generation"
+GENERATION = f"penstock-{COMPONENT}"
+PODS = 5
+
+Figure = Callable[[str], None]
+
+
+@pytest.fixture(scope="module")
+def suite(new_namespace: Callable[..., Namespace]) -> Iterator[Suite]:
+    suite = Suite(new_namespace("upgrade"))
+    suite.mount_probe()
+    suite.install(merged(for_tests(), one_job_a_pod(PODS)))
+    yield suite
+    suite.close()
+
+
+def uids(suite: Suite) -> dict[str, str]:
+    """The identity of each ScaledObject."""
+    return {name: one["metadata"]["uid"] for name, one in suite.namespace.scaled_objects().items()}
+
+
+def images(suite: Suite) -> dict[str, str]:
+    """The image of each Deployment."""
+    return suite.namespace.images()
+
+
+def test_a_migration_that_fails_leaves_the_old_version_serving(suite: Suite) -> None:
+    before = images(suite)
+    with pytest.raises(Failed) as failed:
+        suite.release.upgrade(merged(suite.values, {"image": {"tag": suite.tag("broken")}}), wait="90s")
+    assert "migrat" in failed.value.output
+    assert images(suite) == before
+    job = suite.api.start(**report(1))
+    suite.await_end([job])
+
+
+def test_an_upgrade_at_five_replicas_leaves_five_and_migrates_once(suite: Suite, figure: Figure) -> None:
+    jobs = suite.api.start_all([report(75) for _ in range(PODS)])
+    suite.await_running(jobs)
+    identities = uids(suite)
+    seen = suite.upgrade(merged(suite.values, {"image": {"tag": suite.tag("next")}}))
+    figure(f"replicas of {COMPONENT} during an upgrade: {seen.course(GENERATION)}")
+    assert seen.of(GENERATION) == [PODS]
+    assert uids(suite) == identities
+    assert suite.sql("SELECT count(*) FROM of_the_next_version") == [["1"]]
+    suite.await_end(jobs)
+    assert {suite.runs(job) for job in jobs} == {(1, 1)}
+
+
+def test_a_rollback_after_an_upgrade_serves_again(suite: Suite) -> None:
+    suite.release.rollback()
+    assert {image.rpartition(":")[2] for name, image in images(suite).items()} == {suite.tag()}
+    job = suite.api.start(**report(1))
+    suite.await_end([job])
