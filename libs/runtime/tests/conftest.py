@@ -30,7 +30,7 @@ from penstock_runtime.schema import jobs
 from penstock_runtime.settings import RuntimeSettings, load
 
 
-def _eventually(condition: Callable[[], Any], *, seconds: float = 10) -> Any:
+def _eventually(condition: Callable[[], Any], *, seconds: float = 30) -> Any:
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"did not come true within {seconds} s"

@@ -118,7 +118,8 @@ def test_a_silent_postgresql_does_not_hold_up_others(client: httpx.Client, postg
     postgres_gate.hang()
     with ThreadPoolExecutor(30) as pool:
         gets = [pool.submit(client.get, "/v1/jobs") for _ in range(30)]
-        assert client.get("/healthz").elapsed.total_seconds() < 1
+        assert client.get("/healthz").is_success
+        assert not all(get.done() for get in gets)
 
     assert {get.result().status_code for get in gets} == {503}
 
