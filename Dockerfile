@@ -32,6 +32,9 @@ COPY libs libs
 COPY services/$SERVICE services/$SERVICE
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --quiet --no-deps --no-sources ./libs/contracts ./libs/runtime "./services/$SERVICE"
+# The kernel drops a signal that PID 1 has no handler for. A pod told to go while its imports still run would stay for its
+# whole grace: from the interpreter's first moment until Celery or gunicorn puts its own handler there, SIGTERM ends it.
+COPY early_sigterm.pth /opt/penstock/lib/python3.13/site-packages/
 
 FROM dependencies AS build-dev
 ARG SERVICE
@@ -40,6 +43,7 @@ COPY libs libs
 COPY services/$SERVICE services/$SERVICE
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --quiet --no-deps --no-sources --editable ./libs/contracts --editable ./libs/runtime --editable "./services/$SERVICE"
+COPY early_sigterm.pth /opt/penstock/lib/python3.13/site-packages/
 
 FROM python AS pod
 RUN groupadd --gid 10001 penstock \

@@ -58,7 +58,7 @@ test-image-names:
 	@for image in $$($(MAKE) -s image-names); do echo $$image-next $$image-broken; done
 
 test-cluster: setup ## run tests/cluster on the cluster that KUBECONFIG names, which has all images; SLOW=1 for the long ones too
-	$(BIN)/pytest tests/cluster -n 3 --dist loadfile -o timeout=900 $(if $(SLOW),,-m "not slow")
+	$(BIN)/pytest tests/cluster -n 2 --dist loadfile -o timeout=900 $(if $(SLOW),,-m "not slow")
 
 demo: setup ## start the suite and send a real job through each queue
 	$(BIN)/penstock demo

@@ -64,15 +64,16 @@ def done(suite: Suite) -> list[str]:
     return suite.redis("LRANGE", "shop:done", "0", "-1").split("\n")
 
 
+@pytest.mark.slow
 def test_each_of_its_queues_has_a_gate_that_counts_what_waits_and_what_runs(
     suite: Suite, send: Callable[[str, int, float], None], figure: Figure
 ) -> None:
     with watching(suite.namespace) as watch:
-        send("thumbnail", 6, 25)
+        send("thumbnail", 6, 60)
         suite.await_replicas(THUMBNAILS, 3)
         soon(lambda: int(suite.redis("HLEN", "unacked:thumbnails")) == 6, "all six run")
         assert suite.redis("LLEN", "thumbnails") == "0"
-        soon(lambda: len(done(suite)) >= 6, "all six are done", seconds=60)
+        soon(lambda: len(done(suite)) >= 6, "all six are done", seconds=180)
         suite.await_replicas(THUMBNAILS, 0)
     figure(f"6 tasks at 2 a pod: {watch.course(THUMBNAILS)}")
     assert max(watch.of(THUMBNAILS)) == 3
@@ -80,6 +81,7 @@ def test_each_of_its_queues_has_a_gate_that_counts_what_waits_and_what_runs(
     assert sorted(done(suite)) == sorted(f"thumbnail {number}" for number in range(6))
 
 
+@pytest.mark.slow
 def test_a_task_that_outlasts_the_cooldown_keeps_its_pod(suite: Suite, send: Callable[[str, int, float], None]) -> None:
     with watching(suite.namespace) as watch:
         send("export", 1, 45)

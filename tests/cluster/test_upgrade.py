@@ -12,6 +12,11 @@ from cluster.values import for_tests, one_job_a_pod
 COMPONENT = "worker-generation"
 GENERATION = f"penstock-{COMPONENT}"
 PODS = 5
+LONGER = 150
+"""Seconds; an upgrade that waits until all is ready takes less."""
+
+FIRST = 1
+"""The revision of the installation. `helm rollback` without a number may go to one that failed."""
 
 Figure = Callable[[str], None]
 
@@ -45,8 +50,9 @@ def test_a_migration_that_fails_leaves_the_old_version_serving(suite: Suite) -> 
     suite.await_end([job])
 
 
+@pytest.mark.slow
 def test_an_upgrade_at_five_replicas_leaves_five_and_migrates_once(suite: Suite, figure: Figure) -> None:
-    jobs = suite.api.start_all([report(75) for _ in range(PODS)])
+    jobs = suite.api.start_all([report(LONGER) for _ in range(PODS)])
     suite.await_running(jobs)
     identities = uids(suite)
     seen = suite.upgrade(merged(suite.values, {"image": {"tag": suite.tag("next")}}))
@@ -58,8 +64,9 @@ def test_an_upgrade_at_five_replicas_leaves_five_and_migrates_once(suite: Suite,
     assert {suite.runs(job) for job in jobs} == {(1, 1)}
 
 
+@pytest.mark.slow
 def test_a_rollback_after_an_upgrade_serves_again(suite: Suite) -> None:
-    suite.release.rollback()
+    suite.release.rollback(FIRST)
     assert {image.rpartition(":")[2] for name, image in images(suite).items()} == {suite.tag()}
     job = suite.api.start(**report(1))
     suite.await_end([job])
