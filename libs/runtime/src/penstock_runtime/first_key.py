@@ -1,5 +1,7 @@
 """`python -m penstock_runtime.first_key`: makes the key of a mounted Secret one that the API takes."""
 
+import sys
+
 from pydantic import Field, SecretStr
 
 from penstock_runtime.database import connect, wait_until
@@ -43,7 +45,7 @@ def main() -> None:
     """The process. A key that cannot be used ends it with one line and status 1."""
     settings = load_or_exit(FirstKeySettings)
     try:
-        print(register(settings))  # noqa: T201
+        sys.stdout.write(f"{register(settings)}\n")
     except ValueError as error:
         raise SystemExit(f"penstock: setting PENSTOCK_API_KEY: {error}") from None
     except Unavailable as error:
