@@ -45,14 +45,13 @@ class Release:
         """The manifests of an installation, as this cluster would get them."""
         return self.helm("template", self.name, str(CHART), "--dry-run=server", *options, values=values)
 
-    def install(self, values: Values, *options: str, wait: str = "5m") -> str:
-        """`helm install --wait`, which ends when everything is ready; what it prints."""
-        arguments = ("install", self.name, str(CHART), "--wait", f"--timeout={wait}", *options)
-        return self.helm(*arguments, values=values, seconds=600)
+    def install(self, values: Values, *, wait: str = "5m") -> str:
+        """`helm install --wait`, which ends when everything is ready; what it prints. With wait="" it does not wait."""
+        return self.helm("install", self.name, str(CHART), *_waiting(wait), values=values, seconds=600)
 
-    def upgrade(self, values: Values, *options: str, wait: str = "6m") -> str:
-        """`helm upgrade --wait` to exactly these values."""
-        arguments = ("upgrade", self.name, str(CHART), "--wait", f"--timeout={wait}", "--reset-values", *options)
+    def upgrade(self, values: Values, *, wait: str = "6m") -> str:
+        """`helm upgrade --wait` to exactly these values. With wait="" only for the migration."""
+        arguments = ("upgrade", self.name, str(CHART), "--reset-values", *_waiting(wait))
         return self.helm(*arguments, values=values, seconds=600)
 
     def rollback(self, revision: int = 0) -> str:
@@ -70,3 +69,7 @@ class Release:
     def revision(self) -> int:
         """The number of the revision that is installed."""
         return int(json.loads(self.helm("status", self.name, "-o", "json"))["version"])
+
+
+def _waiting(wait: str) -> tuple[str, ...]:
+    return ("--wait", f"--timeout={wait}") if wait else ()

@@ -1,11 +1,13 @@
 """What schemathesis is told of this API that no schema can say. It is loaded into schemathesis's own environment."""
 
 import copy
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import jsonschema_rs
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis.core.failures import AcceptedNegativeData
@@ -56,9 +58,9 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
-    """Leave out what is no failure: see `_matches_after_all` and UNTOLD."""
+    """Leave out what is no failure: see `_fits_after_all` and UNTOLD."""
     if isinstance(failure, AcceptedNegativeData):
-        return not _matches_after_all(failure, case)
+        return not _fits_after_all(failure, case)
     if not isinstance(failure, RejectedPositiveData):
         return True
     problem = response.json()
@@ -68,16 +70,19 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     return not errors or not all(_is_untold(error) for error in errors)
 
 
-def _matches_after_all(failure: Any, case: Any) -> bool:
-    """Whether a form's field, meant to be unlike its pattern, is like it.
+def _fits_after_all(failure: Any, case: Any) -> bool:
+    """Whether a form's field, meant to be unlike its schema, is like it as it is sent.
 
-    Such a field is made by appending an asterisk, and of a form it is not looked at again whether that is forbidden.
+    All fields of a form are sent as text, so a number is a name too; and what is meant to be unlike a pattern is made
+    by appending an asterisk, which a pattern may allow. Of JSON both are looked at again, of a form they are not.
     """
-    meant = re.search(r"Invalid component: in body - violates `pattern` at /properties/(\w+)", failure.message)
+    meant = re.search(r"Invalid component: in body - violates `(?:pattern|type)` at /properties/(\w+)", failure.message)
     if not meant or case.media_type != "multipart/form-data":
         return False
-    field = case.operation.definition.raw["requestBody"]["content"][case.media_type]["schema"]["properties"][meant[1]]
-    return re.search(field["pattern"], case.body[meant[1]]) is not None
+    form = case.operation.definition.raw["requestBody"]["content"][case.media_type]["schema"]
+    value = case.body[meant[1]]
+    sent = value if isinstance(value, str) else json.dumps(value)
+    return bool(jsonschema_rs.is_valid(form["properties"][meant[1]], sent))
 
 
 def _is_untold(error: dict[str, str]) -> bool:

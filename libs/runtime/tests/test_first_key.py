@@ -62,5 +62,5 @@ def test_what_is_no_key_is_refused_without_being_shown(given: Callable[..., Firs
 
 
 def test_a_database_that_does_not_answer_is_waited_for_and_then_named(given: Callable[..., FirstKeySettings]) -> None:
-    with pytest.raises(Unavailable, match="PostgreSQL was not ready"):
+    with pytest.raises(Unavailable, match=r"PostgreSQL at .* was not ready"):
         register(given(KEY, database_url="postgresql://penstock@127.0.0.1:1/penstock", api_key_patience=0))

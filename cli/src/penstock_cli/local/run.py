@@ -12,8 +12,8 @@ from penstock_cli.local.screen import Screen
 from penstock_cli.local.state import Instance, State, write_secret
 from penstock_cli.local.supervisor import Bounds, Interrupted, Supervisor
 from penstock_cli.settings import CliSettings
-from penstock_runtime import redis_server
-from penstock_runtime.database import connect, wait_until
+from penstock_runtime import redis_server, waiting
+from penstock_runtime.database import connect
 from penstock_runtime.errors import PenstockError
 from penstock_runtime.keys import create_key, find_key
 from penstock_runtime.migrate import upgrade
@@ -94,9 +94,9 @@ def _prepare(state: State, settings: CliSettings, broker_url: str, database_url:
     engine = connect(runtime, most=2)
     try:
         seconds = settings.local_start_timeout
-        wait_until(lambda: engine.connect().close(), "PostgreSQL (PENSTOCK_DATABASE_URL)", seconds=seconds)
+        waiting.wait_until(lambda: engine.connect().close(), waiting.postgresql(runtime), seconds=seconds)
         with redis_server.client(runtime) as client:
-            wait_until(lambda: _check(client, runtime), "Redis (CELERY_BROKER_URL)", seconds=seconds)
+            waiting.wait_until(lambda: _check(client, runtime), waiting.broker(runtime), seconds=seconds)
         upgrade(database_url)
         with engine.begin() as connection:
             kept = state.api_key_file.read_text(encoding="utf-8").strip() if state.api_key_file.exists() else ""

@@ -10,9 +10,8 @@ from celery.exceptions import Ignore, Reject
 from celery.worker.state import maybe_shutdown
 
 from penstock_contracts.queues import Priority
-from penstock_runtime import migrate, redis_server
+from penstock_runtime import migrate, redis_server, waiting
 from penstock_runtime.consumer import PART, Beats
-from penstock_runtime.database import wait_until
 from penstock_runtime.errors import PenstockError, SettingsError, Unavailable
 from penstock_runtime.heartbeat import Heartbeat
 from penstock_runtime.lease import TOKEN, LeaseKeeper
@@ -100,15 +99,15 @@ class Ready(bootsteps.StartStopStep):
 def wait_until_ready(settings: RuntimeSettings, heartbeat: Heartbeat) -> None:
     """Wait for PostgreSQL with its tables, and for Redis. Raises SettingsError where this Redis is unfit."""
 
-    def wait(answers: Callable[[], object], what: str) -> None:
-        heartbeat.beat(PART, waits_for=what)
+    def wait(answers: Callable[[], object], server: waiting.Server) -> None:
+        heartbeat.beat(PART, waits_for=server.kind)
 
         def meanwhile() -> None:
-            heartbeat.beat(PART, waits_for=what)
+            heartbeat.beat(PART, waits_for=server.kind)
             maybe_shutdown()  # a SIGTERM has only set a flag
 
-        wait_until(answers, what, meanwhile=meanwhile)
+        waiting.wait_until(answers, server, meanwhile=meanwhile)
 
-    wait(lambda: migrate.require(settings.database_url), "PostgreSQL")
+    wait(lambda: migrate.require(settings.database_url), waiting.postgresql(settings))
     with redis_server.client(settings) as client:
-        wait(lambda: redis_server.check(client, settings), "Redis")
+        wait(lambda: redis_server.check(client, settings), waiting.broker(settings))

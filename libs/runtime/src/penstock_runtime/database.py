@@ -2,20 +2,14 @@
 
 import os
 import time
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
-import redis
-import structlog
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from penstock_runtime.errors import Unavailable
 from penstock_runtime.settings import RuntimeSettings
-
-log = structlog.get_logger(__name__)
 
 LOST = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError)
 """What a statement raises when the server is gone or overloaded. Whether its change was made is not known."""
@@ -88,39 +82,3 @@ def _ping_the_idle(engine: Engine, seconds: float) -> None:
                 engine.dialect.do_ping(connection)
             except psycopg.Error as error:
                 raise InvalidatePoolError("it broke while it was idle") from error
-
-
-def wait_until(
-    answers: Callable[[], object],
-    what: str,
-    *,
-    seconds: float = float("inf"),
-    meanwhile: Callable[[], object] = lambda: None,
-) -> None:
-    """Call `answers` until it raises nothing, saying each five seconds what is waited for.
-
-    meanwhile: called after each try that failed.
-
-    Raises Unavailable after `seconds`.
-    """
-    began = time.monotonic()
-    said = float("-inf")
-    while True:
-        try:
-            answers()
-            return
-        except (*LOST, redis.RedisError, OSError) as error:
-            now = time.monotonic()
-            if now - began > seconds:
-                raise Unavailable(f"{what} was not ready within {seconds:.0f} s: {reason_of(error)}") from error
-            if now - said >= 5:
-                said = now
-                log.warning("waiting", what=what, seconds=round(now - began), reason=reason_of(error))
-            meanwhile()
-            time.sleep(0.5)
-
-
-def reason_of(error: BaseException) -> str:
-    """What a server or its client said, in one line. It names hosts and users, and never a password."""
-    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    return said or type(error).__name__

@@ -4,11 +4,11 @@ import sys
 
 from pydantic import Field, SecretStr
 
-from penstock_runtime.database import connect, wait_until
+from penstock_runtime import waiting
+from penstock_runtime.database import connect
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.keys import register_key
 from penstock_runtime.settings import RuntimeSettings, load_or_exit
-from penstock_runtime.urls import without_password
 
 NAME = "first"
 """The key's name. Another one given later takes its place, so that a key is changed by changing its Secret."""
@@ -32,7 +32,8 @@ def register(settings: FirstKeySettings) -> str:
             return register_key(connection, settings.api_key_tenant, NAME, secret)
 
     try:
-        wait_until(lambda: engine.connect().close(), "PostgreSQL", seconds=settings.api_key_patience)
+        patience = settings.api_key_patience
+        waiting.wait_until(lambda: engine.connect().close(), waiting.postgresql(settings), seconds=patience)
         valid = attempt()
     finally:
         engine.dispose()
@@ -49,8 +50,7 @@ def main() -> None:
     except ValueError as error:
         raise SystemExit(f"penstock: setting PENSTOCK_API_KEY: {error}") from None
     except Unavailable as error:
-        where = without_password(settings.database_url)
-        raise SystemExit(f"penstock: {error.message}; look at {where} (PENSTOCK_DATABASE_…)") from None
+        raise SystemExit(f"penstock: {error.message}") from None
 
 
 if __name__ == "__main__":

@@ -58,7 +58,8 @@ def configure(settings: RuntimeSettings) -> None:
     # Around every task the runtime logs what happened once; Celery would say it again, with arguments and results.
     for name in ("celery.app.trace", "celery.worker.strategy", "celery.worker.request"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name in ("alembic", "fontTools"):  # they tell each step
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*about, *render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level)),

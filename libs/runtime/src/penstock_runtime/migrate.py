@@ -17,11 +17,10 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from penstock_runtime import logging
-from penstock_runtime.database import reason_of, wait_until
+from penstock_runtime import logging, waiting
 from penstock_runtime.errors import SettingsError, Unavailable
 from penstock_runtime.settings import RuntimeSettings, load_or_exit
-from penstock_runtime.urls import without_password
+from penstock_runtime.waiting import reason_of
 
 _LOCK = 0x70656E73
 """Key of the advisory lock ("pens") under which one migrator works at a time."""
@@ -96,16 +95,18 @@ def _engine(url: str) -> Engine:
 def _upgrade_patiently(settings: RuntimeSettings) -> str:
     """The revision that was reached. Raises Unavailable, SettingsError where the server refuses us, DBAPIError."""
     found: list[str] = []
+    server = waiting.postgresql(settings)
 
     def try_once() -> None:
         try:
             found.append(upgrade(settings.database_url))
         except OperationalError as error:
             if REFUSED.search(reason_of(error)):
-                raise SettingsError(reason_of(error)) from error
+                said = f"{server.kind} at {server.where}: {reason_of(error)}; {waiting.advice_on(error, server)}"
+                raise SettingsError(said) from error
             raise
 
-    wait_until(try_once, "PostgreSQL", seconds=settings.migrate_patience)
+    waiting.wait_until(try_once, server, seconds=settings.migrate_patience)
     return found[0]
 
 
@@ -120,12 +121,10 @@ def main(arguments: list[str]) -> int:
         if wait is None:
             sys.stdout.write(f"revision {_upgrade_patiently(settings)}\n")
         else:
-            wait_until(lambda: require(settings.database_url), "PostgreSQL", seconds=wait)
+            waiting.wait_until(lambda: require(settings.database_url), waiting.postgresql(settings), seconds=wait)
         return 0
     except (SettingsError, Unavailable) as error:
-        where = without_password(settings.database_url)
-        advice = "see PENSTOCK_DATABASE_URL, or the parts PENSTOCK_DATABASE_HOST, _USER, _PASSWORD …"
-        sys.stderr.write(f"penstock: {where}: {error.message}; {advice}\n")
+        sys.stderr.write(f"penstock: {error.message}\n")
     except DBAPIError as error:
         sys.stderr.write(f"penstock: the migration failed and has changed nothing: {reason_of(error)}\n")
     return 1

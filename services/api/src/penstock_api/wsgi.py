@@ -6,7 +6,7 @@ from gevent import monkey
 from penstock_api.app import Api, create_app
 from penstock_api.services import open_services
 from penstock_api.settings import ApiSettings
-from penstock_runtime.database import wait_until
+from penstock_runtime import waiting
 from penstock_runtime.migrate import require
 from penstock_runtime.settings import load_or_exit
 
@@ -20,5 +20,5 @@ def start() -> Api:
     services = open_services(settings)
 
     # It only says what is waited for. Requests are answered meanwhile, with 503, and /readyz tells the balancer.
-    gevent.spawn(wait_until, lambda: require(settings.database_url), "PostgreSQL")
+    gevent.spawn(waiting.wait_until, lambda: require(settings.database_url), waiting.postgresql(settings))
     return create_app(settings, services)

@@ -1,0 +1,98 @@
+"""Waiting for PostgreSQL or Redis, and saying what keeps it from answering and what to look at."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import redis
+import structlog
+
+from penstock_runtime.database import LOST
+from penstock_runtime.errors import Unavailable
+from penstock_runtime.settings import RuntimeSettings
+from penstock_runtime.urls import without_password
+
+log = structlog.get_logger(__name__)
+
+SAID_EVERY = 5
+"""Seconds between two lines that say the same."""
+
+ADVICE = (
+    (r"AuthenticationError|authentication failed|no password supplied", "user name and password"),
+    (r"NoPermission|permission denied", "what its user is allowed"),
+    (r"DB index|does not exist", "the number or name of the database"),
+    (r"certificate|SSL|TLS", "TLS, and which authority signed its certificate"),
+    (r"resolve|resolution|not known", "the host's name"),
+    (r"refused|reset|closed", "host and port, and whether it runs"),
+    (r"[Tt]ime(d )?out", "host and port, and whether a firewall or NetworkPolicy drops what is sent to it"),
+    (r"tables are not made", "the migration"),
+)
+"""What servers, their clients and the network say, in the order in which it is looked for; and what it is about."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server as people know it: its kind, its URL without the password, and the settings that name it."""
+
+    kind: str
+    where: str
+    settings: str
+
+
+def postgresql(settings: RuntimeSettings) -> Server:
+    """The ledger's server."""
+    parts = "PENSTOCK_DATABASE_URL, or PENSTOCK_DATABASE_HOST, _USER, _PASSWORD …"
+    return Server("PostgreSQL", without_password(settings.database_url), parts)
+
+
+def broker(settings: RuntimeSettings) -> Server:
+    """The Redis with the queues."""
+    parts = "CELERY_BROKER_URL, or PENSTOCK_REDIS_HOST, _USERNAME, _PASSWORD …"
+    return Server("Redis", without_password(settings.broker_url), parts)
+
+
+def wait_until(
+    answers: Callable[[], object],
+    server: Server,
+    *,
+    seconds: float = float("inf"),
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
+    """Call `answers` until it raises nothing, saying each five seconds what is waited for, why, and what to look at.
+
+    meanwhile: called after each try that failed.
+
+    Raises Unavailable after `seconds`.
+    """
+    began = time.monotonic()
+    said = float("-inf")
+    while True:
+        try:
+            answers()
+            return
+        except (*LOST, redis.RedisError, OSError) as error:
+            now = time.monotonic()
+            reason, look_at = reason_of(error), advice_on(error, server)
+            if now - began > seconds:
+                late = f"{server.kind} at {server.where} was not ready within {seconds:.0f} s: {reason}"
+                raise Unavailable(f"{late}; {look_at}") from error
+            if now - said >= SAID_EVERY:
+                said = now
+                about = {"what": server.kind, "where": server.where, "seconds": round(now - began)}
+                log.warning("waiting", **about, reason=reason, advice=look_at)
+            meanwhile()
+            time.sleep(0.5)
+
+
+def reason_of(error: BaseException) -> str:
+    """What a server or its client said, in one line. It names hosts and users, and never a password."""
+    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    return said or type(error).__name__
+
+
+def advice_on(error: BaseException, server: Server) -> str:
+    """What to look at when a server does not answer so."""
+    said = f"{type(error).__name__} {reason_of(error)}"
+    about = next((about for words, about in ADVICE if re.search(words, said)), "the server's own log")
+    return f"look at {about} ({server.settings})"
