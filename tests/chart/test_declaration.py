@@ -92,7 +92,7 @@ SENTINEL = {
     "bundled": {"enabled": False},
     "username": "jobs",
     "existingSecret": "redis",
-    "sentinel": {"master": "jobs", "addresses": ["s:26379"], "username": "s", "passwordKey": "sentinel"},
+    "sentinel": {"master": "jobs", "addresses": ["s.example.com:26379"], "username": "s", "passwordKey": "sentinel"},
 }
 
 

@@ -74,6 +74,19 @@ REFUSED: dict[str, tuple[Values, str]] = {
     ),
     "visibility_of_our_own": (worker("mail", visibilityTimeout=240), "leave it out, it is for runtime celery"),
     # What scales a worker.
+    "redis_that_keda_would_look_for_elsewhere": (
+        {"redis": OWN_REDIS | {"host": "redis"}},
+        "redis.host names the host redis, which KEDA would look for in its own namespace: write redis.jobs.svc",
+    ),
+    "sentinel_that_keda_would_look_for_elsewhere": (
+        {
+            "redis": {
+                "bundled": {"enabled": False},
+                "sentinel": {"master": "jobs", "addresses": ["one.example.com:26379", "two:26379"]},
+            }
+        },
+        "redis.sentinel.addresses names the host two, which KEDA would look for in its own namespace",
+    ),
     "fallback_to_none": (
         worker("mail", autoscaling={"fallback": {"replicas": 0}}),
         "fallback.replicas 0, with which KEDA",
@@ -164,7 +177,7 @@ REFUSED: dict[str, tuple[Values, str]] = {
         "redis.sentinel.addresses is empty",
     ),
     "sentinel_and_host": (
-        {"redis": OWN_REDIS | {"sentinel": {"master": "jobs", "addresses": ["s:26379"]}}},
+        {"redis": OWN_REDIS | {"sentinel": {"master": "jobs", "addresses": ["s.example.com:26379"]}}},
         "redis.host and redis.sentinel.master are both set",
     ),
     "user_without_secret": ({"redis": OWN_REDIS | {"username": "jobs"}}, "redis.existingSecret is empty"),
@@ -214,7 +227,7 @@ def test_without_keda_the_cluster_is_named_as_the_reason(refusal: Refusal) -> No
 def test_a_worker_behind_sentinels_that_want_a_password_is_refused_where_the_chart_cannot_give_it(
     refusal: Refusal,
 ) -> None:
-    sentinel = {"master": "jobs", "addresses": ["s:26379"], "passwordKey": "sentinel"}
+    sentinel = {"master": "jobs", "addresses": ["s.example.com:26379"], "passwordKey": "sentinel"}
     values = foreign() | {"redis": {"bundled": {"enabled": False}, "existingSecret": "redis", "sentinel": sentinel}}
     assert "to which the chart cannot give the sentinels' own password" in refusal(values)
 

@@ -85,12 +85,14 @@ def test_keda_looks_where_the_workers_look(render: Render) -> None:
 
 
 def test_behind_sentinels_keda_asks_them_too(render: Render) -> None:
-    sentinel = {"master": "jobs", "addresses": ["a:26379", "b:26379"], "username": "s", "passwordKey": "sentinel"}
+    addresses = ["a.example.com:26379", "b.example.com:26379"]
+    sentinel = {"master": "jobs", "addresses": addresses, "username": "s", "passwordKey": "sentinel"}
     found = render({"redis": {"bundled": {"enabled": False}, "existingSecret": "redis", "sentinel": sentinel}})
     for trigger in triggers(found):
         assert trigger["type"] == "redis-sentinel"
         told = trigger["metadata"]
-        assert (told["addresses"], told["sentinelMaster"], told["sentinelUsername"]) == ("a:26379,b:26379", "jobs", "s")
+        assert told["addresses"] == ",".join(addresses)
+        assert (told["sentinelMaster"], told["sentinelUsername"]) == ("jobs", "s")
     secrets = found.one("TriggerAuthentication", "penstock-redis")["spec"]["secretTargetRef"]
     assert {one["parameter"] for one in secrets} == {"password", "sentinelPassword"}
 

@@ -1,6 +1,7 @@
 """What is wrong is said where one looks, with what to do: by helm, in a pod's log, by `helm test`."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -22,10 +23,12 @@ def suite(new_namespace: Callable[..., Namespace]) -> Iterator[Suite]:
     """An installation beside a Redis of its user's own, whose password the Secret does not hold."""
     suite = Suite(new_namespace("wrong"))
     suite.namespace.apply(*own_redis(), login(WRONG))
+    suite.mount_probe()
+    host = f"own-redis.{suite.namespace.name}.svc"
     suite.values = merged(
         for_tests(),
         {
-            "redis": {"host": "own-redis", "existingSecret": LOGIN, "bundled": {"enabled": False}},
+            "redis": {"host": host, "existingSecret": LOGIN, "bundled": {"enabled": False}},
             "networkPolicy": {"redisTo": TO_REDIS},
             "workers": {"mail": ONE_ALWAYS},
         },
@@ -63,14 +66,16 @@ def refusal(suite: Suite, wrong: dict[str, Any]) -> str:
 
 def await_words(suite: Suite, component: str, *words: str) -> str:
     """Wait until a pod of a component says these words in its log; the log."""
-    logs: list[str] = []
 
-    def said() -> bool:
-        logs[:] = [suite.namespace.logs(name) for name in suite.namespace.names(component)]
-        return any(all(word in log for word in words) for log in logs)
+    def said() -> str:
+        for pod in suite.namespace.names(component):
+            with suppress(Failed):  # its container has not started yet
+                log = suite.namespace.logs(pod)
+                if all(word in log for word in words):
+                    return log
+        return ""
 
-    soon(said, f"{component} says {words}")
-    return "\n".join(logs)
+    return str(soon(said, f"{component} says {words}"))
 
 
 def test_helm_refuses_what_the_chart_does_not_know_and_what_would_lose_work(suite: Suite) -> None:
@@ -101,12 +106,15 @@ def test_a_redis_that_is_not_let_through_is_said_with_the_policy(suite: Suite) -
 
 
 def test_a_database_that_redis_does_not_have_is_said(suite: Suite) -> None:
-    suite.release.upgrade(merged(suite.values, {"redis": {"database": 4000}}), wait="")
+    suite.release.upgrade(merged(suite.values, {"redis": {"database": 900}}), wait="")
     await_words(suite, "worker-mail", "DB index is out of range", "look at the number or name of the database")
 
 
 def test_helm_test_finds_a_database_that_is_not_the_one_keda_counts_in(suite: Suite) -> None:
-    suite.upgrade(suite.values)
+    suite.release.upgrade(suite.values, wait="")
+    # The schedulers of before, with this very template, still have the password that they began with.
+    suite.namespace.kubectl("rollout", "restart", "deployment/penstock-scheduler")
+    suite.namespace.kubectl("rollout", "status", "deployment/penstock-scheduler", "--timeout=120s", seconds=130)
     suite.namespace.kubectl("set", "env", "deployments", "--all", "PENSTOCK_REDIS_DATABASE=3")
     suite.namespace.kubectl("rollout", "status", "deployment/penstock-api", "--timeout=120s", seconds=130)
     with pytest.raises(Failed, match=r"KEDA counts 0 in .*, and the API 1; Redis, its database or the lists"):

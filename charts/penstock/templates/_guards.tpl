@@ -142,6 +142,13 @@
 {{- if not (or ($root.Capabilities.APIVersions.Has "keda.sh/v1alpha1/ScaledObject") ($root.Capabilities.APIVersions.Has "keda.sh/v1alpha1")) -}}
 {{- fail "This cluster has no KEDA (keda.sh/v1alpha1), which scales the workers: install it first, or set autoscaling.enabled to false." -}}
 {{- end -}}
+{{- $redis := include "penstock.redis" $root | fromJson -}}
+{{- range $host := empty $redis.master | ternary (list $redis.host) $redis.addresses -}}
+{{- $name := regexReplaceAll ":[0-9]+$" $host "" -}}
+{{- if not (regexMatch "[.:]" $name) -}}
+{{- fail (printf "%s names the host %s, which KEDA would look for in its own namespace: write %s.%s.svc, or its whole name." (empty $redis.master | ternary "redis.host" "redis.sentinel.addresses") $name $name $root.Release.Namespace) -}}
+{{- end -}}
+{{- end -}}
 {{- $found := lookup "autoscaling/v2" "HorizontalPodAutoscaler" $root.Release.Namespace "" -}}
 {{- $others := list -}}
 {{- range dig "items" (list) ($found | default dict) -}}

@@ -186,4 +186,4 @@ def redis_errors() -> Iterator[None]:
     try:
         yield
     except (redis.RedisError, OSError) as error:
-        raise Unavailable(f"Redis did not take the message ({type(error).__name__})") from error
+        raise Unavailable(f"Redis did not do what was asked ({type(error).__name__})") from error

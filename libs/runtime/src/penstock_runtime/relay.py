@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, select
 
 from penstock_contracts.queues import QUEUES, Priority, Queue
-from penstock_runtime import redis_server
+from penstock_runtime import redis_server, waiting
 from penstock_runtime.backlog import in_flight, read_tail
 from penstock_runtime.broker import Publisher, redis_errors
 from penstock_runtime.database import LOST, connect
@@ -69,7 +69,9 @@ class Relay:
                 self._moves("")
             except Unavailable as error:
                 self._moves("Redis")
-                log.warning("relay_waits", reason=error.message)
+                server = waiting.broker(self._settings)
+                cause = error.__cause__ or error
+                log.warning("relay_waits", reason=error.message, advice=waiting.advice_on(cause, server))
             except LOST as error:
                 self._healthy_since = None
                 self._moves("PostgreSQL")
