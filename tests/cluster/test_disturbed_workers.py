@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from cluster.api import report
 from cluster.namespace import Namespace
+from cluster.pod import RUNTIME, pod_spec, start_pod
 from cluster.release import merged
 from cluster.suite import Suite, soon
 from cluster.values import for_tests, one_job_a_pod
@@ -36,6 +37,13 @@ def load(suite: Suite) -> Callable[[float], list[str]]:
         return ids
 
     return start
+
+
+def test_a_pod_that_is_taken_away_before_celery_heeds_signals_goes_at_once(suite: Suite) -> None:
+    """Process 1 gets no signal that it has no handler for, and importing takes seconds."""
+    importing = pod_spec(suite.image(RUNTIME), ["python", "-c", "import time; time.sleep(3600)"])
+    start_pod(suite.namespace, "importing", importing | {"terminationGracePeriodSeconds": 3600})
+    suite.namespace.kubectl("delete", "pod", "importing", "--timeout=60s", seconds=70)
 
 
 def test_a_scale_in_that_takes_a_busy_pod_runs_nothing_twice(suite: Suite, load: Any) -> None:
