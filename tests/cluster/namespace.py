@@ -7,8 +7,11 @@ from typing import Any
 
 from kubernetes import client
 from kubernetes.client import V1Pod
+from kubernetes.client.exceptions import ApiException
 
 COMPONENT = "app.kubernetes.io/component"
+
+TOO_MANY_REQUESTS = 429
 
 WIDEST = 300
 """Characters shown of one line."""
@@ -108,9 +111,16 @@ class Namespace:
         """`kind/name` of what there is of these kinds."""
         return set(self.kubectl("get", ",".join(kinds), "-o", "name").split())
 
-    def evict(self, pod: str) -> None:
-        """What `kubectl drain` does to a pod."""
-        self.core.create_namespaced_pod_eviction(pod, self.name, {"metadata": {"name": pod, "namespace": self.name}})
+    def evict(self, pod: str) -> bool:
+        """What `kubectl drain` does to a pod, once. Whether its PodDisruptionBudget lets it."""
+        eviction = {"metadata": {"name": pod, "namespace": self.name}}
+        try:
+            self.core.create_namespaced_pod_eviction(pod, self.name, eviction)
+        except ApiException as error:
+            if error.status != TOO_MANY_REQUESTS:
+                raise
+            return False
+        return True
 
     def destroy(self, pod: str) -> None:
         """Delete it with force and without grace, as for a node that is gone."""

@@ -61,8 +61,9 @@ def test_a_scale_in_that_takes_a_busy_pod_runs_nothing_twice(suite: Suite, load:
 
 
 def test_an_evicted_pod_ends_its_job_first(suite: Suite, load: Any) -> None:
-    ids = load(25)
-    suite.namespace.evict(suite.worker_of(ids[0]))
+    ids = load(40)
+    busy = suite.worker_of(ids[0])
+    soon(lambda: suite.namespace.evict(busy), "the disruption budget lets the pod be evicted", seconds=20)
     suite.await_end(ids)
     assert {suite.runs(job) for job in ids} == {(1, 1)}
 

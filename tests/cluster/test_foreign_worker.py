@@ -64,12 +64,11 @@ def done(suite: Suite) -> list[str]:
     return suite.redis("LRANGE", "shop:done", "0", "-1").split("\n")
 
 
-@pytest.mark.slow
 def test_each_of_its_queues_has_a_gate_that_counts_what_waits_and_what_runs(
     suite: Suite, send: Callable[[str, int, float], None], figure: Figure
 ) -> None:
     with watching(suite.namespace) as watch:
-        send("thumbnail", 6, 60)
+        send("thumbnail", 6, 45)
         suite.await_replicas(THUMBNAILS, 3)
         soon(lambda: int(suite.redis("HLEN", "unacked:thumbnails")) == 6, "all six run")
         assert suite.redis("LLEN", "thumbnails") == "0"
@@ -81,7 +80,6 @@ def test_each_of_its_queues_has_a_gate_that_counts_what_waits_and_what_runs(
     assert sorted(done(suite)) == sorted(f"thumbnail {number}" for number in range(6))
 
 
-@pytest.mark.slow
 def test_a_task_that_outlasts_the_cooldown_keeps_its_pod(suite: Suite, send: Callable[[str, int, float], None]) -> None:
     with watching(suite.namespace) as watch:
         send("export", 1, 45)

@@ -66,7 +66,6 @@ def test_without_redis_nobody_restarts_no_replica_falls_and_accepted_jobs_run_la
     assert {pod: now[pod] for pod in restarts if pod in now} == {pod: restarts[pod] for pod in restarts if pod in now}
 
 
-@pytest.mark.slow
 def test_an_emptied_redis_is_refilled_and_workers_end_what_they_run(suite: Suite) -> None:
     ids = suite.api.start_all([report(20) for _ in range(2)] + [report(15) for _ in range(4)])
     suite.await_running(ids, 2)
@@ -75,7 +74,6 @@ def test_an_emptied_redis_is_refilled_and_workers_end_what_they_run(suite: Suite
     assert {suite.runs(job)[1] for job in ids} == {1}
 
 
-@pytest.mark.slow
 def test_every_202_is_kept_when_api_pods_die_during_five_hundred_posts(suite: Suite, figure: Figure) -> None:
     run = f"a{uuid4().hex[:6]}"
     client = Poster(suite, run, POSTS)

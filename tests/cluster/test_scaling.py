@@ -49,8 +49,7 @@ def test_five_hundred_mails_open_the_mail_gate_to_its_maximum_and_no_other(suite
     assert watch.moved() == {MAIL}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seconds", [75, 180])
+@pytest.mark.parametrize("seconds", [75, pytest.param(180, marks=pytest.mark.slow)])
 def test_the_pod_of_a_long_job_stays_until_it_ends_and_then_goes(suite: Suite, figure: Figure, seconds: int) -> None:
     assert seconds > 2 * COOLDOWN
     suite.await_replicas(GENERATION, 0)
@@ -67,7 +66,6 @@ def test_the_pod_of_a_long_job_stays_until_it_ends_and_then_goes(suite: Suite, f
     assert suite.runs(job) == (1, 1)
 
 
-@pytest.mark.slow
 def test_six_queued_and_six_running_at_four_a_pod_ask_for_three_pods(suite: Suite, figure: Figure) -> None:
     """Those that wait are bulk: their list counts too, and the sum is rounded up once, not list by list."""
     suite.await_replicas(GENERATION, 0, seconds=COOLDOWN + 120)

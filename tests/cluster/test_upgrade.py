@@ -50,7 +50,6 @@ def test_a_migration_that_fails_leaves_the_old_version_serving(suite: Suite) -> 
     suite.await_end([job])
 
 
-@pytest.mark.slow
 def test_an_upgrade_at_five_replicas_leaves_five_and_migrates_once(suite: Suite, figure: Figure) -> None:
     jobs = suite.api.start_all([report(LONGER) for _ in range(PODS)])
     suite.await_running(jobs)
@@ -64,7 +63,6 @@ def test_an_upgrade_at_five_replicas_leaves_five_and_migrates_once(suite: Suite,
     assert {suite.runs(job) for job in jobs} == {(1, 1)}
 
 
-@pytest.mark.slow
 def test_a_rollback_after_an_upgrade_serves_again(suite: Suite) -> None:
     suite.release.rollback(FIRST)
     assert {image.rpartition(":")[2] for name, image in images(suite).items()} == {suite.tag()}
