@@ -146,6 +146,11 @@ class Figures:
                     "Redis, its database or the lists are not the same"
                 )
 
+    @property
+    def complete(self) -> bool:
+        """Whether both have said the same of each queue."""
+        return all(one.queue in self.most for one in self.queues)
+
     def epoch(self) -> int:
         """The relay's counter in this Redis, which it raises every second."""
         return int(self.client.get(EPOCH_KEY) or 0)
@@ -194,7 +199,9 @@ def attempt(settings: TrySettings) -> list[str]:
             began = figures.epoch()
             trials = list(start(api, queues, settings.try_mail))
             follow(api, trials, queues, deadline, lambda: figures.compare(api))
-            while not (moved := figures.epoch() > began) and time.monotonic() < deadline:
+            # Short jobs may have come and gone between two looks.
+            while not ((moved := figures.epoch() > began) and figures.complete) and time.monotonic() < deadline:
+                figures.compare(api)
                 time.sleep(PAUSE)
         except redis.RedisError as error:
             raise Failed(f"Redis, as KEDA is told to reach it, does not answer ({type(error).__name__})") from None
@@ -202,6 +209,9 @@ def attempt(settings: TrySettings) -> list[str]:
     lines += [f"{queue}: KEDA's count and the API's agree, at most {most}" for queue, most in figures.most.items()]
     if not all(trial.is_right for trial in trials):
         raise Failed("\n".join([*lines, "not every job ended as it must; look at the log of its worker"]))
+    if not figures.complete:
+        unseen = ", ".join(one.queue for one in settings.try_queues if one.queue not in figures.most)
+        raise Failed(f"KEDA's count and the API's were not seen to agree on {unseen}; try again when less moves")
     if not moved:
         raise Failed("the relay does not write into the Redis that KEDA is told of: it is another one, or none runs")
     return lines
