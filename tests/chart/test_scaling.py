@@ -63,6 +63,7 @@ def test_what_keda_must_have_is_always_said(render: Render) -> None:
         assert spec["fallback"] == {"failureThreshold": 3, "replicas": 1, "behavior": "currentReplicasIfHigher"}
         assert spec["advanced"]["scalingModifiers"]["activationTarget"] == "0"
         assert min(spec["cooldownPeriod"], spec["initialCooldownPeriod"]) >= 60
+        assert spec["cooldownPeriod"] >= 300, "an outage of Redis would take busy workers away: ADR 19"
         down = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
         assert down["stabilizationWindowSeconds"] >= 60
 
