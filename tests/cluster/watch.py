@@ -22,7 +22,11 @@ class Watch:
     def run(self) -> None:
         """Look until `stop`."""
         while not self._stop.wait(EVERY):
-            self._samples.append((time.time(), self._namespace.replicas()))
+            self.look()
+
+    def look(self) -> None:
+        """Look once."""
+        self._samples.append((time.time(), self._namespace.replicas()))
 
     def stop(self) -> None:
         """Look no more."""
@@ -47,8 +51,9 @@ class Watch:
 
 @contextmanager
 def watching(namespace: Namespace) -> Iterator[Watch]:
-    """Watch while the block runs."""
+    """Watch while the block runs, and from before it begins: KEDA may be quicker than the first look of a thread."""
     watch = Watch(namespace)
+    watch.look()
     thread = threading.Thread(target=watch.run, daemon=True)
     thread.start()
     try:
