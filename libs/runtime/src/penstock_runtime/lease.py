@@ -3,9 +3,6 @@
 The thread is a native one, also under gevent: a task that computes keeps the greenlets waiting, but not the lease.
 """
 
-import threading
-import time
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from penstock_runtime.database import LOST, connect
 from penstock_runtime.heartbeat import Heartbeat
 from penstock_runtime.ledger import run as ledger
+from penstock_runtime.native import native_sleep, native_thread
 from penstock_runtime.settings import RuntimeSettings
 
 log = structlog.get_logger(__name__)
@@ -152,31 +150,3 @@ class LeasedRequest(Request):
         state = self.keeper.give_back(self.id, self.token, error, counted=True)
         log.error(error["code"], job=self.id, task=self.name, state=state)
         return state
-
-
-def native_thread(target: Callable[[], None], name: str) -> None:
-    """Start a daemon thread of the operating system, also where gevent has patched threads to be greenlets."""
-    if is_patched():
-        from gevent.monkey import get_original
-
-        get_original("_thread", "start_new_thread")(target, ())
-    else:
-        threading.Thread(target=target, name=name, daemon=True).start()
-
-
-def native_sleep() -> Callable[[float], None]:
-    """A sleep that puts the whole thread to sleep."""
-    if is_patched():
-        from gevent.monkey import get_original
-
-        sleep: Callable[[float], None] = get_original("time", "sleep")
-        return sleep
-    return time.sleep
-
-
-def is_patched() -> bool:
-    """Whether gevent has replaced the standard library's blocking calls in this process."""
-    import sys
-
-    monkey = sys.modules.get("gevent.monkey")
-    return bool(monkey and monkey.is_module_patched("socket"))

@@ -1,0 +1,32 @@
+"""Threads of the operating system, also where gevent has replaced those of the standard library by greenlets."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+
+def native_thread(target: Callable[[], None], name: str) -> None:
+    """Start a daemon thread of the operating system."""
+    if is_patched():
+        from gevent.monkey import get_original
+
+        get_original("_thread", "start_new_thread")(target, ())
+    else:
+        threading.Thread(target=target, name=name, daemon=True).start()
+
+
+def native_sleep() -> Callable[[float], None]:
+    """A sleep that puts the whole thread to sleep."""
+    if is_patched():
+        from gevent.monkey import get_original
+
+        sleep: Callable[[float], None] = get_original("time", "sleep")
+        return sleep
+    return time.sleep
+
+
+def is_patched() -> bool:
+    """Whether gevent has replaced the standard library's blocking calls in this process."""
+    monkey = sys.modules.get("gevent.monkey")
+    return bool(monkey and monkey.is_module_patched("socket"))

@@ -1,0 +1,199 @@
+"""kombu's Redis channel, with claims in the place of BRPOP.
+
+Publishing, addressing, declaring and fan-out are kombu's own.
+"""
+
+import time
+from functools import cached_property
+from queue import Empty
+from typing import Any
+
+from kombu.transport import redis as stock
+from redis.maint_notifications import MaintNotificationsConfig
+
+from penstock_runtime.transport.abandoned import Limits, dead_letter
+from penstock_runtime.transport.in_flight import InFlight, in_flight_at
+from penstock_runtime.transport.keys import UNACKED, QueueKeys
+from penstock_runtime.transport.message import Claimed, Message, parsed
+from penstock_runtime.transport.qos import QoS
+from penstock_runtime.transport.scripts import BURY
+from penstock_runtime.transport.turn import Turns
+from penstock_runtime.transport.wire import Wire
+
+ENQUEUED_AT = "penstock_enqueued_at"
+"""Property of a message that our transport published: seconds since 1970, by the publisher's clock."""
+
+TIMEOUT = 5.0
+"""Seconds for a connect, a write or an answer of Redis, where the application sets none: else one that hangs is waited
+for as long as it hangs."""
+
+OPTIONS = ("abandoned_after", "most_deliveries", "most_dead_letters", "poll_interval")
+"""Transport options that kombu's own transport does not have."""
+
+
+class Channel(Turns, stock.Channel):
+    """A channel of one Redis server.
+
+    unacked_key: the hash of what is in flight, `{queue}` for the queue's name. abandoned_after, most_deliveries,
+    most_dead_letters: see `Limits`. poll_interval: seconds between two looks at queues in which nothing happens.
+    """
+
+    Message = Message
+    QoS = QoS
+    from_transport_options = stock.Channel.from_transport_options + OPTIONS
+
+    unacked_key = UNACKED
+    abandoned_after = Limits.abandoned_after
+    most_deliveries = Limits.deliveries
+    most_dead_letters = Limits.dead_letters
+    poll_interval = 1.0
+    socket_timeout: float | None = TIMEOUT
+    socket_connect_timeout: float | None = TIMEOUT
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.no_ack_queues: set[str] = set()
+        self._keys: dict[str, QueueKeys] = {}
+        self._plain_client: Any = None
+        self._pushing = False
+        self.start_turns()
+        super().__init__(*arguments, **options)
+
+    @property
+    def outlives(self) -> bool:
+        """Whether what was delivered goes on when the connection ends: a Celery worker's tasks do."""
+        return self.connection is None or self.connection.outlives
+
+    @cached_property
+    def in_flight(self) -> InFlight:
+        """What this process holds of this Redis, whichever channel claimed it."""
+        info = self.connection.client
+        address = f"{info.alt or info.hostname}:{info.port}/{info.virtual_host} {self.global_keyprefix}"
+        limits = Limits(self.abandoned_after, self.visibility_timeout, self.most_deliveries, self.most_dead_letters)
+        pools = self._own_pool(), self._own_pool()
+        return in_flight_at(address, lambda: InFlight(pools, limits, self.global_keyprefix))
+
+    def _own_pool(self, **extra: Any) -> Any:
+        """A pool that closes with its owner and not with this channel. It connects when first used."""
+        managers = self._sentinel_manager, self._async_sentinel_manager
+        self._extra = extra
+        try:
+            return self._get_pool()
+        finally:
+            self._extra = {}
+            self._sentinel_manager, self._async_sentinel_manager = managers
+
+    _extra: dict[str, Any] = {}  # noqa: RUF012
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        return dict(super()._connparams(asynchronous=asynchronous), **self._extra)
+
+    @property
+    def wire(self) -> Wire:
+        """The connection for claims."""
+        if self._wire is None:
+            quiet = MaintNotificationsConfig(enabled=False)
+            pool = self._own_pool(protocol=3, maint_notifications_config=quiet)
+            self._wire = Wire(pool, self.connection.cycle.forget_wire)
+        return self._wire
+
+    @cached_property
+    def client(self) -> Any:
+        """One client, and so one connection, for all that is neither a claim nor fan-out."""
+        return self._create_client()
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        if asynchronous:
+            return super()._create_client(asynchronous=True)
+        if self._plain_client is None:
+            self._plain_client = super()._create_client()
+        return self._plain_client
+
+    def _disconnect_pools(self) -> None:
+        self._plain_client = None
+        super()._disconnect_pools()
+
+    def keys_of(self, queue: str) -> QueueKeys:
+        """The keys of a queue."""
+        keys = self._keys.get(queue)
+        if keys is None:
+            names = {"prefix": self.global_keyprefix, "separator": self.sep, "unacked": self.unacked_key}
+            keys = self._keys[queue] = QueueKeys.of(queue, steps=self.priority_steps, **names)
+        return keys
+
+    def basic_consume(self, queue: str, no_ack: bool, *arguments: Any, **options: Any) -> Any:
+        if no_ack:
+            self.no_ack_queues.add(queue)
+        else:
+            self.no_ack_queues.discard(queue)
+        answer = super().basic_consume(queue, no_ack, *arguments, **options)
+        if queue in self.active_queues:
+            self.in_flight.look_after(self.keys_of(queue))
+            self._due, self._said_at = True, float("-inf")
+        return answer
+
+    def _basic_cancel(self, consumer_tag: str) -> None:
+        queue = self._tag_to_queue.get(consumer_tag)
+        if queue in self.active_queues:
+            self.hand_over()
+            self.give_back_undelivered(queue)
+            self.in_flight.forget(self.keys_of(queue))
+        super()._basic_cancel(consumer_tag)
+        self.settled()
+
+    def basic_get(self, queue: str, no_ack: bool = False, **options: Any) -> Any:
+        message = super().basic_get(queue, no_ack=no_ack, **options)
+        if message is not None and no_ack:
+            self.in_flight.settle(message.delivery_tag)
+            self.settled()
+        return message
+
+    def _get(self, queue: str, timeout: Any = None) -> Claimed:
+        keys = self.keys_of(queue)
+        claimed, _ = self.run_turn([keys], 1, 0, "0")
+        self._maybe_update_queues_expire(self.client, queue)
+        for _, tag, raw in claimed:
+            self.in_flight.hold(tag, keys, raw)
+            return Claimed(parsed(raw), tag)
+        raise Empty
+
+    def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:
+        message["properties"].setdefault(ENQUEUED_AT, round(time.time(), 3))
+        super()._put(queue, message, **options)
+
+    def settled(self) -> None:
+        """Something was settled. A worker tells Redis at its next turn; whoever has no turns, at once."""
+        if not self.outlives and self.in_flight.has_settled:
+            self.in_flight.flush()
+
+    def dead_letter(self, delivery_tag: str, reason: str, error: str | None) -> None:
+        """Move a delivery to the dead letters. `reason` is a code, `error` what a person is told."""
+        if self._qos is not None:
+            self._qos._delivered.pop(delivery_tag, None)
+        self.bury(delivery_tag, reason, error)
+
+    def bury(self, tag: str, reason: str, error: str | None) -> None:
+        """The same for what was not delivered yet. Raises what redis-py does; it is still in flight then."""
+        held = self.in_flight.held(tag)
+        if held is None:
+            return
+        keys, text = held.keys, held.raw.decode(errors="replace")
+        letter = dead_letter(text, reason, error, 1, at=round(time.time(), 3))
+        names = keys.unacked, keys.index, keys.dead, keys.dead_index
+        self.in_flight.client().register_script(BURY.text)(names, (tag, letter, self.most_dead_letters, ""))
+        self.in_flight.drop(tag)
+
+    def close(self) -> None:
+        if not self.closed and self._wire is not None:
+            self.hand_over()
+        self.give_back_undelivered()
+        if self._wire is not None:
+            self._wire.close()
+        super().close()
+
+
+class SentinelChannel(Channel, stock.SentinelChannel):
+    """A channel of the server that sentinels know by `master_name`."""
+
+    from_transport_options = stock.SentinelChannel.from_transport_options + OPTIONS
+
+

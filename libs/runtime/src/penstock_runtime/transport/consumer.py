@@ -1,0 +1,54 @@
+"""Celery's consumer over our transport: its tasks outlive its connection."""
+
+from typing import Any
+
+from celery.worker import state
+from celery.worker.consumer import Consumer as CeleryConsumer
+from kombu.message import Message as KombuMessage
+
+from penstock_runtime.transport.message import Message
+
+SETTLES = (KombuMessage.ack_log_error, KombuMessage.reject_log_error)
+
+
+class Consumer(CeleryConsumer):
+    """Settles at once, in whatever thread a task ended, and keeps what runs when the connection is lost."""
+
+    def connection_for_read(self, heartbeat: Any = None) -> Any:
+        """A connection whose deliveries outlive it."""
+        connection = super().connection_for_read(heartbeat)
+        connection.transport.outlives = True
+        return connection
+
+    def call_soon(self, p: Any, *arguments: Any, **options: Any) -> Any:
+        """Settling is a note in this process's book, and needs no loop: one that is reset would forget it."""
+        if getattr(p, "__func__", None) in SETTLES and isinstance(p.__self__, Message):
+            p(*arguments, **options)
+            answer = None
+        else:
+            answer = super().call_soon(p, *arguments, **options)
+        if not self.hub and self.connection:
+            self.connection.transport.cycle.ring()
+        return answer
+
+    def on_close(self) -> None:
+        """Celery drops what the pool has not begun; it goes back to its queue."""
+        self._give_back_dropped()
+        super().on_close()
+
+    def _give_back_dropped(self) -> None:
+        in_flight = self._in_flight()
+        if in_flight is None:
+            return
+        goes_on = set(state.active_requests)
+        if getattr(self.pool, "is_green", False):
+            goes_on |= set(state.reserved_requests)  # each has its greenlet already
+        kept = {request.message.delivery_tag for request in goes_on}
+        for tag in in_flight.tags(newest_first=True):
+            if tag not in kept:
+                in_flight.give_back(tag, front=True)
+
+    def _in_flight(self) -> Any:
+        consumer = getattr(self, "task_consumer", None)
+        channel = getattr(consumer, "channel", None)
+        return getattr(channel, "__dict__", {}).get("in_flight")

@@ -1,0 +1,286 @@
+"""What this process has claimed from one Redis and not yet settled, and the thread that gives signs of life for it.
+
+It belongs to the process and not to a connection: a task that outlives its connection is settled over the next one.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from multiprocessing.util import Finalize
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+import redis
+import structlog
+
+from penstock_runtime.native import native_sleep, native_thread
+from penstock_runtime.transport.abandoned import Abandoned, Limits, redelivered, return_abandoned
+from penstock_runtime.transport.keys import QueueKeys
+from penstock_runtime.transport.scripts import BEAT, BORN, HOLD_AGAIN, MOST_SETTLED, PUT_BACK
+
+log = structlog.get_logger(__name__)
+
+BEAT_EVERY = 3.0
+"""Seconds between two signs of life for what is held."""
+
+LOOK_EVERY = 6.0
+"""Seconds between two looks for what other processes have abandoned, by a process that holds nothing itself."""
+
+MOST_RETURNED = 100
+"""Abandoned messages that one look returns, from each queue."""
+
+GONE = (redis.RedisError, OSError)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A message in flight that is this process's, as it stood on its list."""
+
+    keys: QueueKeys
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Return:
+    """A message in flight that goes back: to the front of the line, or to its end."""
+
+    keys: QueueKeys
+    tag: str
+    message: str
+    to: str
+    front: bool
+
+
+class InFlight:
+    """The deliveries of this process from one Redis.
+
+    Everything but the scripts is done by single steps on dicts and deques, which need no lock: the consumer's loop,
+    tasks in other threads and the thread of the signs of life share them.
+    """
+
+    def __init__(self, pools: tuple[Any, Any], limits: Limits, prefix: str) -> None:
+        """pools: of connections for the thread of the signs of life, and for all others. gevent's sockets belong to
+        the thread that made them."""
+        self.process = uuid4().hex
+        self.limits = limits
+        self._beats, self._others = (redis.Redis(connection_pool=pool) for pool in pools)
+        self._born_key = prefix + BORN
+        self._born = ""
+        self._held: dict[str, Held] = {}
+        self._acks: deque[tuple[QueueKeys, str]] = deque()
+        self._returns: deque[Return] = deque()
+        self._queues: dict[QueueKeys, None] = {}
+        self._numbers = 0
+        self._running = False
+        self._healthy_since = self._answered_at = float("-inf")
+        self._looked_at = float("-inf")
+        Finalize(self, self.close, exitpriority=1)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def numbers(self, count: int) -> int:
+        """The first of so many numbers that no delivery of this process has had."""
+        first = self._numbers
+        self._numbers += count
+        return first
+
+    def look_after(self, keys: QueueKeys) -> None:
+        """From now on return what other processes abandon in this queue. Starts the thread the first time."""
+        self._queues[keys] = None
+        if not self._running:
+            self._running = True
+            native_thread(self._beat_for_ever, "signs-of-life")
+
+    def forget(self, keys: QueueKeys) -> None:
+        """This queue is consumed no longer."""
+        self._queues.pop(keys, None)
+
+    def hold(self, tag: str, keys: QueueKeys, raw: bytes) -> None:
+        """This delivery is ours until it is settled."""
+        self._held[tag] = Held(keys, raw)
+
+    def held(self, tag: str) -> Held | None:
+        """This delivery, where it is neither settled nor lost."""
+        return self._held.get(tag)
+
+    def drop(self, tag: str) -> None:
+        """Redis has already been told what became of it."""
+        self._held.pop(tag, None)
+
+    def tags(self, *, newest_first: bool) -> list[str]:
+        """What is held, in the order of its claims."""
+        return sorted(self._held, key=number_of, reverse=newest_first)
+
+    def is_held(self, tag: str) -> bool:
+        """Whether this delivery is neither settled nor lost."""
+        return tag in self._held
+
+    def settle(self, tag: str) -> None:
+        """It was acknowledged. Redis hears of it with the next `settled`, or from `flush`."""
+        held = self._held.pop(tag, None)
+        if held is not None:
+            self._acks.append((held.keys, tag))
+
+    def give_back(self, tag: str, *, front: bool) -> None:
+        """It goes back to its list: as the next one in line, or as the last. It does not count as a delivery."""
+        held = self._held.pop(tag, None)
+        if held is not None:
+            text, to = redelivered(held.keys, held.raw)
+            self._returns.append(Return(held.keys, tag, text, to, front))
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether Redis has still to hear of something."""
+        return bool(self._acks or self._returns)
+
+    @property
+    def has_returns(self) -> bool:
+        """Whether something waits for `flush` that `settled` does not give."""
+        return bool(self._returns)
+
+    def settled(self, queues: Iterable[QueueKeys]) -> dict[QueueKeys, list[str]]:
+        """Take what was acknowledged of these queues, for a script that tells Redis. `unsettle` where that failed."""
+        found: dict[QueueKeys, list[str]] = {keys: [] for keys in queues}
+        others = []
+        for _ in range(min(len(self._acks), MOST_SETTLED)):
+            keys, tag = self._acks.popleft()
+            if keys in found:
+                found[keys].append(tag)
+            else:
+                others.append((keys, tag))
+        self._acks.extend(others)
+        return found
+
+    def unsettle(self, settled: dict[QueueKeys, list[str]]) -> None:
+        """Redis may not have heard of these: they are told again, which does no harm."""
+        self._acks.extend((keys, tag) for keys, tags in settled.items() for tag in tags)
+
+    def client(self) -> "redis.Redis":
+        """A client for whatever is no turn."""
+        return self._others
+
+    def flush(self) -> None:
+        """Tell Redis what is settled. Raises what redis-py does; what was not told stays to be told."""
+        self._flush(self._others)
+
+    def _flush(self, client: "redis.Redis") -> None:
+        while self._acks:
+            keys, tag = self._acks.popleft()
+            try:
+                client.hdel(keys.unacked, tag)
+                client.zrem(keys.index, tag)
+            except BaseException:
+                self._acks.append((keys, tag))
+                raise
+        put_back = client.register_script(PUT_BACK.text)
+        while self._returns:
+            item = self._returns.popleft()
+            try:
+                put_back((item.keys.unacked, item.keys.index, item.to), (item.tag, item.message, int(item.front), ""))
+            except BaseException:
+                self._returns.appendleft(item)
+                raise
+
+    def _beat_for_ever(self) -> None:
+        sleep, silent = native_sleep(), False
+        while True:
+            sleep(BEAT_EVERY)
+            try:
+                self.beat()
+                silent = False
+            except GONE as error:
+                if not silent:
+                    log.warning("no_sign_of_life", holds=len(self._held), reason=type(error).__name__)
+                silent = True
+            except Exception:  # the edge of the thread: were it to end, everything held would be given to others
+                log.exception("fault")
+
+    def beat(self) -> None:
+        """Refresh what is held, and return what others have abandoned."""
+        client = self._beats
+        now = monotonic()
+        if not self._held and now - self._looked_at < LOOK_EVERY:
+            if self.has_settled:
+                self._flush(client)
+            return
+        self._looked_at = now
+        held: dict[QueueKeys, list[str]] = {keys: [] for keys in list(self._queues)}
+        for tag, delivery in list(self._held.items()):
+            held.setdefault(delivery.keys, []).append(tag)
+        if not held:
+            return
+        self._flush(client)
+        queues = list(held)
+        keys = [self._born_key, *(name for one in queues for name in (one.unacked, one.index))]
+        arguments: list[str | int | float] = [uuid4().hex, self.limits.abandoned_after, self.limits.stock_after]
+        arguments += [int(self._may_judge()), MOST_RETURNED]
+        for one in queues:
+            arguments += [len(held[one]), *held[one]]
+        born, missing, abandoned, at = client.register_script(BEAT.text)(keys, arguments)
+        self._answered()
+        self._lost([tag.decode() for tag in missing[1::2]], born.decode(), client)
+        found = [
+            Abandoned(queues[abandoned[i] - 1], abandoned[i + 1].decode(), abandoned[i + 2])
+            for i in range(0, len(abandoned), 3)
+        ]
+        return_abandoned(client, found, self.limits, now=float(at))
+
+    def _may_judge(self) -> bool:
+        """Nobody is judged before this process has seen Redis answer for a whole term: after an outage, or after this
+        process was stopped itself, every sign of life is old."""
+        return monotonic() - self._healthy_since >= self.limits.abandoned_after and self._is_steady()
+
+    def _is_steady(self) -> bool:
+        return monotonic() - self._answered_at < self.limits.abandoned_after / 2
+
+    def _answered(self) -> None:
+        if not self._is_steady():
+            self._healthy_since = monotonic()
+        self._answered_at = monotonic()
+
+    def _lost(self, tags: list[str], born: str, client: "redis.Redis") -> None:
+        """Redis has these no longer: it was wiped, and is told again; or somebody else was given them."""
+        wiped = bool(self._born) and born != self._born
+        self._born = born
+        for tag in tags:
+            held = self._held.get(tag)
+            if held is None:
+                continue
+            if wiped:
+                entry = b'[%s,"",%s]' % (held.raw, held.keys.name_as_json)
+                client.register_script(HOLD_AGAIN.text)((held.keys.unacked, held.keys.index), (tag, entry))
+            else:
+                self._held.pop(tag, None)
+        if tags:
+            log.warning("redis_forgot" if wiped else "given_to_others", deliveries=len(tags))
+
+    def close(self) -> None:
+        """The process ends: what is settled is told, and what is not goes back to the front of its line."""
+        for tag in self.tags(newest_first=True):
+            self.give_back(tag, front=True)
+        try:
+            if self.has_settled:
+                self.flush()
+        except GONE as error:
+            reason = type(error).__name__
+            log.warning("not_settled", deliveries=len(self._acks) + len(self._returns), reason=reason)
+
+
+def number_of(tag: str) -> int:
+    """The place of a delivery in the order of its process's claims."""
+    number = tag.rpartition(":")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+_of_this_process: dict[tuple[int, str], InFlight] = {}
+
+
+def in_flight_at(address: str, make: Callable[[], InFlight]) -> InFlight:
+    """The one for that address in this process. A forked child has its own, and nothing in it."""
+    place = os.getpid(), address
+    if place not in _of_this_process:
+        _of_this_process[place] = make()
+    return _of_this_process[place]

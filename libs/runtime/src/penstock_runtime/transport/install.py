@@ -1,0 +1,26 @@
+"""The one call that moves a Celery application onto this transport."""
+
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES
+
+STOCK_CONSUMER = "celery.worker.consumer:Consumer"
+CONSUMER = "penstock_runtime.transport.consumer:Consumer"
+
+SCHEMES = {"redis": "Transport", "rediss": "Transport", "sentinel": "SentinelTransport"}
+
+
+def install(app: Any = None) -> None:
+    """Have redis://, rediss:// and sentinel:// mean this transport in this process, and `app`'s workers fit it.
+
+    Call it before the first connection. A worker takes as many messages as its pool has free slots, so the prefetch
+    multiplier becomes 1 where the application left Celery's own.
+    """
+    for scheme, name in SCHEMES.items():
+        TRANSPORT_ALIASES[scheme] = f"penstock_runtime.transport:{name}"
+    if app is None:
+        return
+    if app.conf.worker_consumer == STOCK_CONSUMER:
+        app.conf.worker_consumer = CONSUMER
+    if app.conf.worker_prefetch_multiplier == 4:
+        app.conf.worker_prefetch_multiplier = 1

@@ -1,0 +1,251 @@
+"""The scripts that move messages, each atomic in Redis.
+
+Redis does not roll back: a script that fails in its middle has done what it did. So each touches every key's type with a
+write that changes nothing before it changes anything, records a message before it leaves its list, and trims the list
+last. Such a first write also lets a script through where a full Redis (`noeviction`) refuses what needs memory: a claim
+moves a message and a settlement frees one, so a full Redis can be drained.
+
+An entry in flight is a field of the queue's hash, `[message, "", queue]` as kombu keeps it, under a delivery tag of its
+own: `penstock:<process>:<number>`. The tag says who has it, and is never used twice: whoever removes the field owns what
+was in it, and a late settlement of a delivery that was returned meanwhile finds nothing to remove.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+TAG = "penstock:"
+"""Begins every delivery tag of ours; what begins otherwise is a stock worker's."""
+
+WAKE = "penstock:wake:"
+"""Begins the name of the key that is written to wake one waiting process."""
+
+BORN = "penstock:born"
+"""Names this content of Redis: a wiped one gets another name, a restored one has an old one."""
+
+STEADY_MS = 4500
+"""Milliseconds for which a waiting process counts as waiting without saying so again."""
+
+MOST_SETTLED = 1000
+"""Delivery tags that one script takes: Lua's stack carries some 8,000 values."""
+
+MOST_CLAIMED = 500
+"""Messages that one claim takes; each is three values on that stack."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script and the name by which Redis knows it once it was sent."""
+
+    text: str
+
+    @property
+    def sha(self) -> str:
+        """For EVALSHA."""
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+TURN = Script(
+    """
+-- Settles deliveries, then claims up to `want` messages.
+-- KEYS: this process's wake key; then for each queue: hash, index, watch, waiting, and its lists, most urgent first.
+-- ARGV: process, first number, want, lists a queue, floor, listening, wake prefix; then for each queue its name as JSON,
+--       how many tags to remove, and these.
+-- listening: 0 not, 1 this process waits and said so lately, 2 it has to say so.
+-- Returns {queue, tag, message, ...}, and for each queue whether this process watches its lists.
+local process, number, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local lists, floor, listening, wake_prefix = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local width = 4 + lists
+local queues = (#KEYS - 1) / width
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local names, claimed, watching = {}, {}, {}
+
+local function key(queue, which) return KEYS[1 + (queue - 1) * width + which] end
+
+local at = 8
+for queue = 1, queues do
+  names[queue] = ARGV[at]
+  local tags = {''}
+  for i = 1, tonumber(ARGV[at + 1]) do tags[i] = ARGV[at + 1 + i] end
+  redis.call('HDEL', key(queue, 1), unpack(tags))
+  redis.call('ZREM', key(queue, 2), unpack(tags))
+  at = at + 2 + tonumber(ARGV[at + 1])
+end
+
+local function take(queue, list, most)
+  most = math.min(most, want)
+  if most < 1 then return end
+  local found = redis.call('LRANGE', key(queue, 4 + list), -most, -1)
+  if #found == 0 then return end
+  local entries, scores = {}, {}
+  for i = #found, 1, -1 do
+    local tag = string.format('penstock:%s:%d', process, number)
+    number = number + 1
+    entries[#entries + 1] = tag
+    entries[#entries + 1] = '[' .. found[i] .. ',"",' .. names[queue] .. ']'
+    scores[#scores + 1] = now
+    scores[#scores + 1] = tag
+    claimed[#claimed + 1] = queue
+    claimed[#claimed + 1] = tag
+    claimed[#claimed + 1] = found[i]
+  end
+  redis.call('HSET', key(queue, 1), unpack(entries))
+  redis.call('ZADD', key(queue, 2), unpack(scores))
+  redis.call('LTRIM', key(queue, 4 + list), 0, -(#found + 1))
+  want = want - #found
+end
+
+if floor > 0 then
+  for queue = 1, queues do take(queue, lists, floor) end
+end
+for list = 1, lists do
+  if queues > 1 then
+    local share = math.ceil(want / queues)
+    for queue = 1, queues do take(queue, list, share) end
+  end
+  for queue = 1, queues do take(queue, list, want) end
+end
+if listening == '0' then return {claimed, watching} end
+
+-- Who waits is found by name; commands that only read are avoided, since Redis tells of a change to what was read.
+local function wake(waiting, most)
+  for _ = 1, most do
+    local found = redis.call('ZPOPMAX', waiting)
+    if #found == 0 then return end
+    if now - tonumber(found[2]) > 4.5 then redis.call('DEL', waiting) return end
+    redis.call('SET', wake_prefix .. found[1], '1', 'PX', 4500)
+  end
+end
+
+for queue = 1, queues do
+  local watch, waiting = key(queue, 3), key(queue, 4)
+  watching[queue] = 0
+  if want > 0 then
+    if listening == '2' then
+      local watcher = redis.call('GETEX', watch)
+      if not watcher or watcher == process then
+        redis.call('SET', watch, process, 'PX', 4500)
+        redis.call('ZREM', waiting, process)
+        watching[queue] = 1
+      else
+        redis.call('ZADD', waiting, now, process)
+        redis.call('PEXPIRE', waiting, 4500)
+      end
+    end
+  else
+    local left = 0
+    for list = 1, lists do left = left + redis.call('LLEN', key(queue, 4 + list)) end
+    redis.call('ZREM', waiting, process)
+    local mine = redis.call('GETEX', watch) == process
+    if mine then redis.call('DEL', watch) end
+    if left > 0 or mine then wake(waiting, left > 1 and 2 or 1) end
+  end
+end
+if want > 0 and redis.call('GET', KEYS[1]) then redis.call('DEL', KEYS[1]) end
+return {claimed, watching}
+"""
+)
+
+PUT_BACK = Script(
+    """
+-- Moves a message in flight to one of its lists. KEYS: hash, index, list.
+-- ARGV: tag, message, 1 to the front of the line or 0 to its end, and the newest score at which it counts as abandoned.
+redis.call('LLEN', KEYS[3])
+redis.call('ZREM', KEYS[2], '')
+if ARGV[4] ~= '' then
+  local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
+  if score and tonumber(score) > tonumber(ARGV[4]) then return 0 end
+end
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return 0
+end
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call(ARGV[3] == '1' and 'RPUSH' or 'LPUSH', KEYS[3], ARGV[2])
+return 1
+"""
+)
+
+BURY = Script(
+    """
+-- Moves a message in flight to the dead letters. KEYS: hash, index, dead, its index.
+-- ARGV: tag, the dead letter, how many are kept, and the newest score at which it counts as abandoned.
+redis.call('HDEL', KEYS[3], '')
+redis.call('ZREM', KEYS[4], '')
+redis.call('ZREM', KEYS[2], '')
+if ARGV[4] ~= '' then
+  local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
+  if score and tonumber(score) > tonumber(ARGV[4]) then return 0 end
+end
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[1])
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[4], time[1] + time[2] / 1000000, ARGV[1])
+local over = redis.call('ZCARD', KEYS[4]) - tonumber(ARGV[3])
+if over > 0 then
+  local oldest = redis.call('ZPOPMIN', KEYS[4], over)
+  for i = 1, #oldest, 2 do redis.call('HDEL', KEYS[3], oldest[i]) end
+end
+return 1
+"""
+)
+
+BEAT = Script(
+    """
+-- A process's sign of life for what it holds, and a look at what others no longer give theirs for.
+-- KEYS: born; then for each queue hash and index.
+-- ARGV: a name in case this Redis has none, seconds after which ours count as abandoned, the same for a stock worker's,
+--       1 to look, how many to return; then for each queue how many tags, and these.
+-- Returns the name, {queue, tag that is not here, ...}, {queue, tag, entry, ...} of what is abandoned, and the time.
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local missing, abandoned = {}, {}
+local at = 6
+for queue = 1, (#KEYS - 1) / 2 do
+  local hash, index = KEYS[queue * 2], KEYS[queue * 2 + 1]
+  for i = 1, tonumber(ARGV[at]) do
+    local tag = ARGV[at + i]
+    if redis.call('HEXISTS', hash, tag) == 1 then
+      redis.call('ZADD', index, now, tag)
+    else
+      missing[#missing + 1] = queue
+      missing[#missing + 1] = tag
+    end
+  end
+  at = at + 1 + tonumber(ARGV[at])
+  if ARGV[4] == '1' then
+    local old = redis.call('ZRANGEBYSCORE', index, '-inf', now - tonumber(ARGV[2]), 'LIMIT', 0, 1000)
+    local most = tonumber(ARGV[5])
+    for _, tag in ipairs(old) do
+      local score = tonumber(redis.call('ZSCORE', index, tag))
+      local ours = string.sub(tag, 1, 9) == 'penstock:'
+      if most > 0 and (ours or score <= now - tonumber(ARGV[3])) then
+        local entry = redis.call('HGET', hash, tag)
+        if entry then
+          abandoned[#abandoned + 1] = queue
+          abandoned[#abandoned + 1] = tag
+          abandoned[#abandoned + 1] = entry
+          most = most - 1
+        else
+          redis.call('ZREM', index, tag)
+        end
+      end
+    end
+  end
+end
+return {redis.call('GET', KEYS[1]), missing, abandoned, string.format('%.6f', now)}
+"""
+)
+
+HOLD_AGAIN = Script(
+    """
+-- After a wipe: this process still runs what Redis no longer knows. KEYS: hash, index. ARGV: tag, entry.
+redis.call('ZREM', KEYS[2], '')
+if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+local time = redis.call('TIME')
+redis.call('ZADD', KEYS[2], time[1] + time[2] / 1000000, ARGV[1])
+return 1
+"""
+)

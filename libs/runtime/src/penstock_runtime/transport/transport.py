@@ -1,0 +1,175 @@
+"""kombu's Redis transport over our channels: the two loops that a consumer may run in."""
+
+import socket
+from contextlib import suppress
+from queue import Empty
+from typing import Any
+
+from kombu.transport import redis as stock
+from kombu.utils.eventio import ERR, READ
+
+from penstock_runtime.transport.channel import Channel, SentinelChannel
+
+
+class Poller(stock.MultiChannelPoller):
+    """Gives channels their turns: when Redis tells of a change, when something was settled, and once a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wires: dict[int, Any] = {}
+        self._bell: tuple[socket.socket, socket.socket] | None = None
+        self._waiting = False
+
+    def on_poll_init(self, poller: Any) -> None:
+        """A Celery worker's loop has begun."""
+        self.poller = poller
+
+    def on_poll_start(self) -> None:
+        """Before each wait of such a loop: all turns, and what is to be listened to."""
+        for channel in list(self._channels):
+            channel.work(float("inf"))
+            self._attend(channel)
+
+    def _attend(self, channel: Any) -> None:
+        if channel.active_queues:
+            fileno = channel.wire.fileno()
+            if self._wires.get(fileno) is not channel:
+                self._wires[fileno] = channel
+                self.poller.register(fileno, READ | ERR)
+        if channel.active_fanout_queues:
+            self._register_LISTEN(channel)
+
+    def forget_wire(self, fileno: int) -> None:
+        """A channel's connection is about to be closed."""
+        if self._wires.pop(fileno, None) is not None:
+            with suppress(KeyError, ValueError, OSError):
+                self._unregister_from_poll(fileno)
+
+    @property
+    def fds(self) -> dict[int, Any]:
+        """What a Celery worker's loop listens to."""
+        return {**{fd: chan for fd, (chan, _) in self._fd_to_chan.items()}, **self._wires}
+
+    def on_readable(self, fileno: int) -> None:
+        """Something came. The turn itself follows before the next wait."""
+        channel = self._wires.get(fileno)
+        if channel is not None:
+            channel.heed()
+        else:
+            super().on_readable(fileno)
+
+    def get(self, callback: Any, timeout: float | None = None) -> None:
+        """For consumers without a loop of Celery's: deliver, or wait and deliver. Raises Empty after `timeout`."""
+        self._in_protected_read = True
+        try:
+            if self._turns() or self._wait(timeout):
+                return
+            if not self._turns():
+                raise Empty
+        finally:
+            self._in_protected_read = False
+            while self.after_read:
+                self.after_read.pop()()
+
+    def _turns(self) -> int:
+        return sum(channel.work(float("inf") if channel.outlives else 1) for channel in list(self._channels))
+
+    def _wait(self, timeout: float | None) -> bool:
+        """Whether the caller has something to do now: a broadcast came, or somebody rang."""
+        self.maybe_refresh_binding_expiry()
+        for channel in self._channels:
+            self._attend(channel)
+        consuming = [channel.seconds_to_wait() for channel in self._channels if channel.active_queues]
+        longest = min([1.0, *consuming] if timeout is None else [1.0, timeout, *consuming])
+        bell = self._listen_to_bell()
+        self._waiting = True
+        events = self.poller.poll(longest)
+        self._waiting = False
+        rung = False
+        for fileno, event in events or ():
+            if fileno == bell:
+                rung = self._silence()
+            elif fileno in self._wires:
+                self._wires[fileno].heed()
+            elif self.handle_event(fileno, event):
+                rung = True
+        return rung
+
+    def _listen_to_bell(self) -> int:
+        if self._bell is None:
+            self._bell = socket.socketpair()
+            for end in self._bell:
+                end.setblocking(False)
+            self.poller.register(self._bell[0].fileno(), READ)
+        return self._bell[0].fileno()
+
+    def ring(self) -> None:
+        """End the wait under way, from any thread: something was settled, and Redis is to hear of it."""
+        if self._waiting and self._bell is not None:
+            self._waiting = False
+            with suppress(OSError):  # it rings already
+                self._bell[1].send(b"!")
+
+    def _silence(self) -> bool:
+        assert self._bell is not None
+        with suppress(OSError):
+            self._bell[0].recv(4096)
+        return True
+
+    def handle_event(self, fileno: int, event: int) -> Any:
+        """Fan-out: whether a broadcast was delivered."""
+        if fileno not in self._fd_to_chan:
+            return None
+        if event & READ:
+            channel, kind = self._fd_to_chan[fileno]
+            return channel.handlers[kind]()
+        return super().handle_event(fileno, event)
+
+    def maybe_restore_messages(self) -> None:
+        """Nothing: what was abandoned is looked for beside the loop."""
+
+    def maybe_check_brpop_health(self) -> None:
+        """Nothing: there is no BRPOP, and a claim has a time-out."""
+
+    def maybe_reauth(self) -> None:
+        """Fan-out only."""
+        for channel in self._channels:
+            with suppress(*channel.connection_errors):
+                channel._flush_listen_reauth()
+
+    def close(self) -> None:
+        """Forget all."""
+        self._wires.clear()
+        if self._bell is not None:
+            for end in self._bell:
+                end.close()
+            self._bell = None
+        super().close()
+
+
+class Transport(stock.Transport):
+    """For redis:// and rediss://."""
+
+    Channel = Channel
+
+    outlives = False
+    """Set by a worker's consumer: what was delivered goes on when the connection ends."""
+
+    def __init__(self, client: Any, **options: Any) -> None:
+        super().__init__(client, **options)
+        self.cycle = Poller()
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Join a Celery worker's loop."""
+        super().register_with_event_loop(connection, loop)
+        # Else the loop may sleep longer than the queues may be left unlooked at.
+        loop.call_repeatedly(1.0, lambda: None)
+
+
+class SentinelTransport(Transport):
+    """For sentinel://."""
+
+    default_port = 26379
+    Channel = SentinelChannel
+
+

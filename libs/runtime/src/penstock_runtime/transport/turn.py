@@ -1,0 +1,216 @@
+"""A channel's turn: tell Redis what is settled, claim as much as there is room for, and deliver it."""
+
+import json
+import math
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+import redis
+import structlog
+
+from penstock_runtime.transport.abandoned import DELIVERIES, LEDGER, UNREADABLE
+from penstock_runtime.transport.keys import QueueKeys
+from penstock_runtime.transport.message import Claimed, parsed
+from penstock_runtime.transport.scripts import STEADY_MS, TURN, WAKE
+from penstock_runtime.transport.wire import Refusing, Wire
+
+log = structlog.get_logger(__name__)
+
+FLOOR_EVERY = 16
+"""One claim in so many begins at the least urgent list, with as large a part of what it claims."""
+
+SAY_EVERY = STEADY_MS / 1000 * 0.4
+"""Seconds after which a waiting process says again that it waits."""
+
+PAUSE = 1.0
+"""Seconds before a Redis that refuses to write is asked again."""
+
+
+class Turns:
+    """What a channel needs for its turns. A base of `penstock_runtime.transport.channel.Channel` alone."""
+
+    def start_turns(self) -> None:
+        """Before kombu's own beginning, which may fail and close the channel."""
+        self.undelivered: deque[tuple[QueueKeys, str, bytes]] = deque()
+        self._wire: Wire | None = None
+        self._due = True
+        self._look_at = self._said_at = self._paused_until = float("-inf")
+        self._heeded: set[bytes] = set()
+        self._claims = 0
+        self._solitary: deque[tuple[QueueKeys, str, dict[str, Any]]] = deque()
+        self._alone = ""
+
+    def work(self, most: float) -> int:
+        """Do what there is to do now, and return how many messages were delivered: `most`, or fewer.
+
+        Raises what redis-py does when the connection is gone.
+        """
+        delivered = 0
+        while delivered < most:
+            count = self._deliver(most - delivered)
+            delivered += count
+            if count == 0 and not self._take_turn():
+                break
+        return delivered
+
+    def seconds_to_wait(self) -> float:
+        """After which `work` is to be called again, whatever happens."""
+        return max(0.0, max(self._look_at, self._paused_until) - monotonic())
+
+    def heed(self) -> None:
+        """Read what Redis has told of. A change of a list that this process watches, or its being woken, is heeded."""
+        if self._wire is not None:
+            changed = self._wire.changed()
+            if b"" in changed or not changed.isdisjoint(self._heeded):
+                self._due = True
+
+    def _room(self) -> int:
+        if self._solitary or (self._alone and self.in_flight.is_held(self._alone)):
+            return 0
+        return max(0, self.qos.room()) if self.qos.can_consume() else 0
+
+    def _take_turn(self) -> bool:
+        """Whether a script ran and something may be there to deliver."""
+        now = monotonic()
+        if now < self._paused_until:
+            return False
+        if self.in_flight.has_returns:
+            self.in_flight.flush()
+        queues = [self.keys_of(name) for name in self._queue_cycle.consume(len(self.active_queues))]
+        room = self._room() if queues else 0
+        due = room > 0 and (self._due or now >= self._look_at)
+        if not due and not self.in_flight.has_settled:
+            return False
+        if not queues:
+            self.in_flight.flush()
+            return False
+        try:
+            claimed = self._claim(queues, room, now)
+        except Refusing as error:
+            log.warning("redis_refuses", reason=str(error), then="asked again in a second")
+            self._paused_until = now + PAUSE
+            return False
+        if self.in_flight.has_settled:
+            self.in_flight.flush()  # of queues that this channel does not consume
+        return claimed > 0
+
+    def _claim(self, queues: Sequence[QueueKeys], room: int, now: float) -> int:
+        says = "2" if room == 0 or now - self._said_at > SAY_EVERY else "1"
+        floor = 0
+        if room:
+            self._claims += 1
+            floor = math.ceil(room / FLOOR_EVERY) if self._claims % FLOOR_EVERY == 0 else 0
+        claimed, watching = self.run_turn(queues, room, floor, says)
+        for queue, tag, raw in claimed:
+            self.in_flight.hold(tag, queue, raw)
+            self.undelivered.append((queue, tag, raw))
+        if len(claimed) < room:
+            self._due = False
+            self._look_at = now + self.poll_interval
+            if says == "2":
+                self._said_at = now
+                self._heed(queue for queue, watches in zip(queues, watching, strict=True) if watches)
+        elif room:
+            self._due, self._said_at = True, float("-inf")
+        if claimed:
+            self._queue_cycle.rotate(claimed[0][0].queue)
+        return len(claimed)
+
+    def _heed(self, watched: Any) -> None:
+        self._heeded = {name.encode() for queue in watched for name in queue.lists}
+        self._heeded.add(self._wake_key.encode())
+
+    @property
+    def _wake_key(self) -> str:
+        return f"{self.global_keyprefix}{WAKE}{self.in_flight.process}"
+
+    def run_turn(
+        self, queues: Sequence[QueueKeys], room: int, floor: int, listening: str
+    ) -> tuple[list[tuple[QueueKeys, str, bytes]], list[int]]:
+        """One script. Raises Refusing, and what redis-py does; nothing is lost then: what it may have claimed goes
+        back for want of a sign of life, and what was settled is told again."""
+        settled = self.in_flight.settled(queues)
+        keys = [self._wake_key]
+        arguments: list[Any] = [self.in_flight.process, self.in_flight.numbers(room), room, len(self.priority_steps)]
+        arguments += [floor, listening, f"{self.global_keyprefix}{WAKE}"]
+        for queue in queues:
+            keys += [queue.unacked, queue.index, queue.watch, queue.waiting, *queue.lists]
+            arguments += [queue.name_as_json, len(settled[queue]), *settled[queue]]
+        try:
+            claimed, watching = self.wire.run(TURN, keys, arguments)
+        except BaseException:
+            self.in_flight.unsettle(settled)
+            raise
+        found = [
+            (queues[claimed[i] - 1], claimed[i + 1].decode(), claimed[i + 2]) for i in range(0, len(claimed), 3)
+        ]
+        return found, watching
+
+    def hand_over(self) -> None:
+        """This channel claims no more: let another process watch its queues, if Redis can be asked."""
+        if self._wire is not None and self._said_at != float("-inf"):
+            self._said_at = float("-inf")
+            queues = [self.keys_of(name) for name in self.active_queues]
+            with suppress(redis.RedisError, OSError, Refusing):
+                self.run_turn(queues, 0, 0, "2")
+
+    def _deliver(self, most: float) -> int:
+        count = 0
+        self._deliver_alone()
+        while self.undelivered and count < most:
+            keys, tag, raw = self.undelivered.popleft()
+            if not self.in_flight.is_held(tag):
+                continue
+            try:
+                message = parsed(raw)
+            except UNREADABLE:
+                log.error("undecodable", queue=keys.queue, bytes=len(raw), then="a dead letter")
+                self.bury(tag, "undecodable", None)
+                continue
+            if runs_alone(message, self.most_deliveries):
+                self._solitary.append((keys, tag, message))
+                self._deliver_alone()
+            else:
+                self._hand_out(keys, tag, message)
+            count += 1
+        return count
+
+    def _deliver_alone(self) -> None:
+        """A message that may be the death of its process waits until nothing else is held, and nothing joins it."""
+        if self._solitary and len(self.in_flight) == len(self._solitary):
+            keys, tag, message = self._solitary.popleft()
+            self._alone = tag
+            self._hand_out(keys, tag, message)
+
+    def _hand_out(self, keys: QueueKeys, tag: str, message: dict[str, Any]) -> None:
+        if keys.queue in self.no_ack_queues:
+            self.in_flight.settle(tag)
+        self.connection._deliver(Claimed(message, tag), keys.queue)
+
+    def give_back_undelivered(self, queue: str | None = None) -> None:
+        """What was claimed and not delivered goes back to the front of its line."""
+        for keys, tag, raw in reversed(list(self.undelivered)):
+            if queue in (None, keys.queue):
+                self.undelivered.remove((keys, tag, raw))
+                self.in_flight.give_back(tag, front=True)
+        for item in reversed(list(self._solitary)):
+            if queue in (None, item[0].queue):
+                self._solitary.remove(item)
+                self.in_flight.give_back(item[1], front=True)
+
+
+def runs_alone(message: dict[str, Any], most_deliveries: int) -> bool:
+    """Whether processes have died with this message so often that the next death is its last.
+
+    Its neighbours are not to die with it. The ledger says so of its jobs, whose attempts it counts.
+    """
+    headers = message["headers"]
+    died = headers.get(DELIVERIES, 0)
+    ledger = headers.get(LEDGER)
+    if isinstance(ledger, dict):
+        left = ledger.get("attempts_left")
+        return bool(ledger.get("alone")) or (isinstance(left, int) and died > 0 and left - died <= 1)
+    return isinstance(died, int) and died >= most_deliveries - 1

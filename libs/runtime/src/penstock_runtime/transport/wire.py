@@ -1,0 +1,125 @@
+"""The connection over which a channel claims. Redis says on it, unasked, when a list that was read has changed."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import redis
+import structlog
+from redis.exceptions import NoPermissionError, NoScriptError, ReadOnlyError, ResponseError
+
+from penstock_runtime.transport.scripts import Script
+
+log = structlog.get_logger(__name__)
+
+TURNED = ("READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED", "NOMASTERLINK")
+"""What a server says that is no longer, or not yet, the one to talk to: connect anew, and ask the sentinels."""
+
+REFUSING = ("MISCONF", "NOREPLICAS", "OOM", "BUSY", "TRYAGAIN")
+"""What a server says that will write again once it is helped: wait, and ask again."""
+
+
+class Refusing(Exception):
+    """Redis writes nothing for now."""
+
+
+class Wire:
+    """One connection, with tracking of the keys that are read over it. Used by one thread."""
+
+    def __init__(self, pool: "redis.ConnectionPool", on_close: Callable[[int], None]) -> None:
+        """on_close: told the socket's number before it is closed."""
+        self._pool = pool
+        self._on_close = on_close
+        self._connection: Any = None
+        self._changed: set[bytes] = set()
+        self.pushes = True
+        """Whether this server tells of changes; else a list is looked at each second only."""
+
+    def connect(self) -> None:
+        """Have a connection. Raises what redis-py does."""
+        if self._connection is not None:
+            return
+        connection = self._pool.get_connection()
+        try:
+            connection.connect()
+            set_handler = getattr(connection._parser, "set_invalidation_push_handler", None)
+            if set_handler:
+                set_handler(self._note)
+            connection.send_command("CLIENT", "TRACKING", "ON", "NOLOOP")
+            try:
+                connection.read_response()
+            except ResponseError as error:
+                if self.pushes:
+                    log.warning("no_pushes", reason=str(error)[:200], then="queues are looked at once a second")
+                self.pushes = False
+        except BaseException:
+            connection.disconnect()
+            self._pool.release(connection)
+            raise
+        self._connection = connection
+
+    def fileno(self) -> int:
+        """The socket's, for a poller. Raises what redis-py does when it cannot connect."""
+        self.connect()
+        number: int = self._connection._sock.fileno()
+        return number
+
+    def run(self, script: Script, keys: Iterable[str], arguments: Iterable[Any]) -> Any:
+        """Run a script and return its answer.
+
+        Raises Refusing; what redis-py raises for a connection that is gone, and the connection is closed then.
+        """
+        self.connect()
+        keys = list(keys)
+        rest = (len(keys), *keys, *arguments)
+        try:
+            try:
+                return self._ask("EVALSHA", script.sha, *rest)
+            except NoScriptError:
+                return self._ask("EVAL", script.text, *rest)
+        except ResponseError as error:
+            if isinstance(error, ReadOnlyError | redis.exceptions.MasterDownError) or _says(error, TURNED):
+                self.close()
+                raise redis.ConnectionError(f"this Redis is not the one to write to: {str(error)[:200]}") from error
+            if isinstance(error, NoPermissionError) or _says(error, ("NOPERM",)) or "can't run this command" in str(error):
+                self.close()
+                raise redis.ConnectionError(f"this user of Redis is not allowed enough: {str(error)[:200]}") from error
+            if isinstance(error, redis.OutOfMemoryError) or _says(error, REFUSING):
+                raise Refusing(str(error)[:200]) from error
+            raise
+        except (redis.RedisError, OSError):
+            self.close()
+            raise
+
+    def _ask(self, *command: Any) -> Any:
+        self._connection.send_command(*command)
+        return self._connection.read_response()
+
+    def _note(self, push: Any) -> None:
+        # None is a server that has forgotten which keys were read: any may have changed.
+        self._changed.update(push[1] if push[1] is not None else (b"",))
+
+    def changed(self) -> set[bytes]:
+        """The keys that Redis has told of since the last call; an empty name stands for all. Reads what has come."""
+        if self._connection is not None:
+            try:
+                while self._connection.can_read(0):
+                    self._connection.read_response(push_request=True)
+            except (redis.RedisError, OSError):
+                self.close()
+                raise
+        found, self._changed = self._changed, set()
+        return found
+
+    def close(self) -> None:
+        """Close the connection. The next `run` makes another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            if connection._sock is not None:
+                self._on_close(connection._sock.fileno())
+            connection.disconnect()
+            self._pool.release(connection)
+
+
+def _says(error: ResponseError, codes: tuple[str, ...]) -> bool:
+    said = str(error)
+    return said.startswith(codes) or any(f" {code} " in said[:200] or f"-{code}" in said[:200] for code in codes)
