@@ -53,6 +53,7 @@ def expire_leases(connection: Connection, *, most: int, until: datetime) -> list
             error=case((jobs.c.cancel_requested, CANCELLED), (spent, WORKER_LOST), else_=jobs.c.error),
             finished_at=case((over, NOW), else_=None),
             token=case((over, None), else_=jobs.c.token),
+            losses=jobs.c.losses + 1,
             published_at=None,
         )
         .returning(jobs.c.id)

@@ -52,7 +52,8 @@ _MARK = text(
         WHERE jobs.state = 'accepted'
         ORDER BY jobs.id FOR UPDATE OF jobs
     )
-    UPDATE jobs SET state = 'queued', missing_since = NULL FROM sent WHERE jobs.id = sent.id
+    UPDATE jobs SET state = 'queued', publications = publications + 1, missing_since = NULL
+    FROM sent WHERE jobs.id = sent.id
     """
 )
 

@@ -50,6 +50,9 @@ def claim(connection: Connection, job_id: str, token: UUID, *, lease: float, wor
             worker=worker,
             lease_until=NOW + seconds(lease),
             attempt=case((taken, jobs.c.attempt), else_=jobs.c.attempt + 1),
+            # A worker that stopped answering; here its job is taken before the relay has judged it.
+            losses=case((and_(abandoned, ~taken), jobs.c.losses + 1), else_=jobs.c.losses),
+            publications=0,
             missing_since=None,
             started_at=NOW,
             error=None,
@@ -216,12 +219,22 @@ def retry(connection: Connection, job_id: str, token: UUID, error: dict[str, Any
 
 
 def give_back(connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, counted: bool) -> str | None:
-    """Put a job back in line at once. Not counted: the worker gave it up by itself, and the attempt is returned."""
-    return _put_back(connection, job_id, token, error, after=0, counted=counted)
+    """Put a job back in line at once. Counted: its process died, which has used an attempt, and is a loss.
+
+    Not counted: the worker gave it up by itself, and the attempt is returned.
+    """
+    return _put_back(connection, job_id, token, error, after=0, counted=counted, lost=counted)
 
 
 def _put_back(
-    connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, after: float, counted: bool
+    connection: Connection,
+    job_id: str,
+    token: UUID,
+    error: dict[str, Any],
+    *,
+    after: float,
+    counted: bool,
+    lost: bool = False,
 ) -> str | None:
     attempt = jobs.c.attempt if counted else jobs.c.attempt - 1
     spent = attempt >= jobs.c.attempts
@@ -232,6 +245,7 @@ def _put_back(
         .values(
             state=state,
             attempt=attempt,
+            losses=jobs.c.losses + int(lost),
             token=None,
             lease_until=None,
             error=error,
