@@ -16,7 +16,7 @@ from penstock_runtime.schema import NOW, jobs
 OPEN = ("accepted", "queued", "running")
 
 
-def seconds(number: float) -> Any:
+def seconds(number: Any) -> Any:
     """An interval of so many seconds."""
     return func.make_interval(0, 0, 0, 0, 0, 0, number)
 
@@ -135,6 +135,36 @@ def bury_unknown(connection: Connection, job_id: str, message: Message, *, tenan
         )
         .on_conflict_do_nothing(index_elements=[jobs.c.id])
     )
+
+
+def put_off(
+    connection: Connection, job_id: str, error: dict[str, Any], *, after: float, most: float | None = None
+) -> bool:
+    """A message of a waiting job was not for this worker (it does not know the task): it waits, and is published again.
+
+    It waits `after` seconds, and with `most` twice as long each time, up to that. The error is kept to be seen. False:
+    the job does not wait, and stays as it is. After `most_publications` the relay gives it up.
+    """
+    waiting = jobs.c.state.in_(("accepted", "queued"))
+    # The message was read: where its publisher has not said so yet, it never will, as its stamp goes.
+    unconfirmed = and_(jobs.c.state == "accepted", jobs.c.published_at.is_not(None))
+    count = case((unconfirmed, jobs.c.publications + 1), else_=jobs.c.publications)
+    doublings = func.least(func.greatest(count - 1, 0), 30)
+    pause = after if most is None else func.least(func.power(2.0, doublings) * after, most)
+    row = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, waiting)
+        .values(
+            state="accepted",
+            publications=count,
+            error=error,
+            published_at=None,
+            missing_since=None,
+            not_before=NOW + seconds(pause),
+        )
+        .returning(jobs.c.id)
+    ).one_or_none()
+    return row is not None
 
 
 def renew(connection: Connection, held: Iterable[tuple[str, UUID]], *, lease: float) -> dict[str, bool]:
