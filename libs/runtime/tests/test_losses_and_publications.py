@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from penstock_contracts.queues import OPS_TRACE
 from penstock_runtime.ledger import lost, start_over
 from penstock_runtime.ledger import run as steps
 from penstock_runtime.ledger.publish import mark_queued, take_due
@@ -223,3 +224,27 @@ def test_a_job_that_no_worker_knows_ends_with_what_the_last_one_said(ledger, pub
         ledger.do(steps.put_off, job_id, {"code": "unknown_task", "message": "no task of this name"}, after=0)
     assert end_unstarted(ledger) == [job_id]
     assert ledger.row(job_id).error["message"].endswith("has started it; the last reason: no task of this name")
+
+
+def test_a_new_job_has_all_its_starts_left_and_runs_among_others(ledger):
+    item = ledger.accept().publication
+    assert (item.attempts_left, item.alone) == (OPS_TRACE.attempts, False)
+
+
+@pytest.mark.parametrize(
+    ("losses", "attempt", "left", "alone"),
+    [(0, 0, 3, False), (2, 0, 3, False), (1, 1, 2, False), (0, 2, 1, False), (1, 2, 1, True), (2, 2, 1, True)],
+)
+def test_a_job_runs_alone_on_its_last_start_where_a_worker_died_with_it(
+    ledger, publish, job_id, losses, attempt, left, alone
+):
+    ledger.change(job_id, attempts=3, attempt=attempt, losses=losses)
+    [item] = publish()
+    assert (item.attempts_left, item.alone) == (left, alone)
+
+
+def test_a_job_of_one_start_has_no_start_before_it_with_which_a_worker_died(ledger, publish, claim, job_id):
+    ledger.change(job_id, attempts=1)
+    assert not publish()[0].alone
+    ledger.do(steps.give_back, job_id, claim(job_id).token, OOPS, counted=False)
+    assert not publish()[0].alone
