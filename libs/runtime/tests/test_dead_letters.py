@@ -153,6 +153,11 @@ def test_a_dead_letter_that_is_none_is_shown_kept_and_can_only_be_discarded(clie
     assert pages() == [[sound]]
 
 
+def test_a_dead_letter_is_told_in_text_that_can_be_written(client, bury):
+    letter = find(client, bury(a_message(headers={"task": "\ud800"}), reason="\udfff", error="a\ud800b"))
+    assert (letter.task, letter.reason, letter.error) == ("?", "?", "a?b")
+
+
 def test_an_index_that_names_what_is_gone_can_be_cleared(client, pages):
     client.zadd(MAIL.dead_index_key, {a_tag(1): NOW})
     assert pages() == [[a_tag(1)]]

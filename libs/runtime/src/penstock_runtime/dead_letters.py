@@ -195,8 +195,8 @@ def _read(queue: Queue, tag: bytes | str, score: float, raw: bytes) -> DeadMessa
     reason, error, deliveries = UNKNOWN, None, 0
     with suppress(*BROKEN):
         about = json.loads(raw)
-        reason, deliveries = str(about["reason"]), max(0, int(about["deliveries"]))
-        error = None if about["error"] is None else str(about["error"])
+        reason, deliveries = _plain(about["reason"]), max(0, int(about["deliveries"]))
+        error = None if about["error"] is None else _plain(about["error"])
     text = _text(raw)
     task, priority = _task_and_priority(text)
     size = len((text or "").encode(errors="replace"))
@@ -216,9 +216,14 @@ def _task_and_priority(text: str | None) -> tuple[str | None, Priority]:
     with suppress(*BROKEN):
         message = json.loads(text or "")
         found = message["headers"].get("task")
-        task = found if isinstance(found, str) else None
+        task = _plain(found) if isinstance(found, str) else None
         priority = Priority.BULK if int(message["properties"]["priority"]) >= Priority.BULK else Priority.NORMAL
     return task, priority
+
+
+def _plain(found: Any) -> str:
+    """Text that can be written as UTF-8: half a surrogate pair may stand in JSON."""
+    return str(found).encode(errors="replace").decode()
 
 
 def _as_new(text: str) -> str:
