@@ -47,6 +47,9 @@ FOR_SOMETHING_ELSE = [
     _forbidden("a job read with a key that only writes", get("/v1/jobs/{my_job}", **WRITE)),
     _forbidden("events read with a key that only writes", get("/v1/jobs/{my_job}/events", **WRITE)),
     _forbidden("a file read with a key that only writes", get("/v1/files/{my_file}", **WRITE)),
+    _forbidden("a replay with a key that only reads", post("/v1/dead-letters/{my_job}/replay", **READ)),
+    _forbidden("a discard with a key that only reads", post("/v1/dead-letters/{my_job}/discard", **READ)),
+    _forbidden("dead letters read with a key that only writes", get("/v1/dead-letters", **WRITE)),
     _forbidden("a list read with a key for secrets", get("/v1/jobs", **SECRETS)),
     _forbidden("a secret read with a key that only reads", get("/v1/webhook-secret", **READ)),
     _forbidden("a secret read with a key that only writes", get("/v1/webhook-secret", **WRITE)),
@@ -54,6 +57,12 @@ FOR_SOMETHING_ELSE = [
 ]
 
 IDEMPOTENCY_KEYS = [
+    Row(
+        "a replay with an Idempotency-Key of 256 characters",
+        post("/v1/dead-letters/{my_job}/replay", Idempotency_Key="x" * 256),
+        422,
+        "invalid",
+    ),
     _refused("an Idempotency-Key of 10 kB", MARK * 700),
     _refused("an Idempotency-Key of 256 characters", "x" * 256),
     _refused("an Idempotency-Key beyond ASCII", "schlüssel"),

@@ -8,6 +8,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from penstock_cli.client.dead_letters import dead_letters
 from penstock_cli.client.jobs import jobs
 from penstock_cli.client.options import Json, console, print_json, show
 from penstock_cli.client.queues import queues
@@ -30,6 +31,7 @@ app = typer.Typer(
 key_commands = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 app.add_typer(key_commands, name="keys")
 app.add_typer(jobs, name="jobs")
+app.add_typer(dead_letters, name="dead-letters")
 app.command()(queues)
 app.command("webhook-secret")(webhook_secret)
 

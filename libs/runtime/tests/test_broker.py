@@ -69,6 +69,13 @@ def test_a_message_carries_the_id_the_task_and_the_stamp_of_its_row(ledger, publ
     assert datetime.fromisoformat(headers["penstock"]["published_at"]) == ledger.row(job.job_id).published_at
 
 
+def test_a_message_says_how_many_starts_are_left_and_whether_its_job_is_to_run_alone(ledger, publisher, broker):
+    item = ledger.accept(MAIL_TO_ANNA).publication
+    publisher().publish([item, replace(item, attempts_left=1, alone=True)])
+    told = [json.loads(broker.rpop("mail"))["headers"]["penstock"] for _ in range(2)]
+    assert [(one["attempts_left"], one["alone"]) for one in told] == [(MAIL.attempts, False), (1, True)]
+
+
 @pytest.mark.parametrize(("priority", "name"), [(Priority.NORMAL, "mail"), (Priority.BULK, "mail:5")])
 def test_a_messages_list_is_called_as_the_declaration_says(ledger, publisher, broker, priority, name):
     message = REGISTRATION_CONFIRMATION.message(RegistrationConfirmation(email=SECRET), priority=priority)
@@ -95,7 +102,8 @@ def test_what_lies_in_redis_is_what_celery_would_put_there(ledger, publisher, se
             exchange="",
             routing_key="ops_trace",
             priority=int(priority),
-            headers=headers | {"penstock": {"published_at": item.stamp.isoformat()}},
+            headers=headers
+            | {"penstock": {"published_at": item.stamp.isoformat(), "attempts_left": 8, "alone": False}},
             **properties,
         )
     theirs, ours = (json.loads(raw) for raw in broker.lrange(OPS_TRACE.list_name(priority), 0, -1))

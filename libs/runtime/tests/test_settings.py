@@ -202,6 +202,8 @@ def test_another_result_backend_is_left_as_it_is_and_is_not_the_ledger(results):
         ({"redis_port": "hunter2"}, "PENSTOCK_REDIS_PORT: "),
         ({"redis_port": 0}, "PENSTOCK_REDIS_PORT: "),
         ({"relay_batch": 10001}, "PENSTOCK_RELAY_BATCH: "),
+        ({"most_publications": 2}, "PENSTOCK_MOST_PUBLICATIONS: "),
+        ({"most_publications": 10001}, "PENSTOCK_MOST_PUBLICATIONS: "),
         ({"log_level": "hunter2"}, "PENSTOCK_LOG_LEVEL: "),
         ({"lease": 10, "renew_every": 4}, "PENSTOCK_LEASE: must be at least three times PENSTOCK_RENEW_EVERY"),
         (

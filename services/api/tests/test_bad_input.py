@@ -85,11 +85,18 @@ def _things(server: Any, key: dict[str, str], whose: str) -> dict[str, str]:
     with httpx.Client(base_url=server.url, headers=key) as client:
         body = {"dataset_id": "01936b0e-8a55-7c1c-9d4b-3f1f0a4e9a10"}
         kept = {"Idempotency-Key": f"{whose}-idempotency-key"}
-        job, large, webhook = (client.post("/v1/reports", json=body, headers=kept if not n else {}) for n in range(3))
+        job, large, webhook, dead = (
+            client.post("/v1/reports", json=body, headers=kept if not n else {}) for n in range(4)
+        )
         upload = client.post("/v1/datasets", files={"file": ("a.csv", b"a,b\n1,2\n")}).json()
         report = client.post("/v1/datasets", files={"file": ("report.csv", b"c,d\n3,4\n")}).json()
         found = {"job": job.json()["job_id"], "file": upload["file_id"], "report": report["file_id"]}
-        found |= {"webhook": webhook.json()["job_id"], "user": f"user-of-{whose}", "dataset": upload["job_id"]}
+        found |= {
+            "dead": dead.json()["job_id"],
+            "webhook": webhook.json()["job_id"],
+            "user": f"user-of-{whose}",
+            "dataset": upload["job_id"],
+        }
         with psycopg.connect(server.database_url) as connection:
             _fill(connection, found)
         for name, route in (("cursor", "jobs"), ("dataset_cursor", "datasets")):
@@ -115,6 +122,7 @@ def _fill(connection: "psycopg.Connection[Any]", found: dict[str, str]) -> None:
         "SELECT tenant, %s, 'login', now(), '{}', id FROM jobs WHERE id = %s",
         [found["user"], found["job"]],
     )
+    connection.execute("UPDATE jobs SET state = 'dead', finished_at = now() WHERE id = %s", [found["dead"]])
     connection.execute(
         "UPDATE jobs SET task = 'ops_trace.webhook', queue = 'ops_trace' WHERE id = %s", [found["webhook"]]
     )

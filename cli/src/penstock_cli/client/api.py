@@ -25,16 +25,18 @@ BUSY = (429, 503)
 """Statuses of an answer that may be another one later."""
 
 JOBS = "/v1/jobs"
+DEAD_LETTERS = "/v1/dead-letters"
 
 
 class ApiError(PenstockError):
-    """The API refused. `errors` says what is wrong with each value: `location` and `message`."""
+    """The API refused, with this status. `errors` says what is wrong with each value: `location` and `message`."""
 
     code = "api"
 
-    def __init__(self, message: str, *, errors: list[dict[str, str]] | None = None) -> None:
+    def __init__(self, message: str, *, errors: list[dict[str, str]] | None = None, status: int | None = None) -> None:
         super().__init__(message)
         self.errors = errors or []
+        self.status = status
 
 
 class Lost(ApiError):
@@ -142,6 +144,11 @@ def job_path(job_id: str) -> str:
     return f"{JOBS}/{quote(job_id, safe='')}"
 
 
+def letter_path(letter_id: str) -> str:
+    """The address of a dead letter."""
+    return f"{DEAD_LETTERS}/{quote(letter_id, safe='')}"
+
+
 def problem(answer: httpx.Response) -> ApiError:
     """What a refusal means."""
     errors: list[dict[str, str]] = []
@@ -156,7 +163,7 @@ def problem(answer: httpx.Response) -> ApiError:
     if answer.status_code in BUSY:
         after = answer.headers.get("Retry-After", "")
         return Busy(message, after=float(after) if after.isdecimal() else PAUSE)
-    return ApiError(message, errors=errors)
+    return ApiError(message, errors=errors, status=answer.status_code)
 
 
 def _is_here(url: str) -> bool:

@@ -26,7 +26,8 @@ WITH_NOTES = 100
 WITH_TIMES = 124
 """Columns from which on there is room for what is not the id, the state and the task."""
 
-TIMES = ("not_before", "deadline", "created_at", "started_at", "finished_at")
+TIMES = ("not_before", "deadline", "created_at", "started_at", "finished_at", "died_at")
+NUMBERS = ("took", "deliveries")
 HELD = ("cancel_requested",)
 """What is worth a line only where it holds."""
 
@@ -61,11 +62,27 @@ def jobs_table(items: list[dict[str, Any]], width: int) -> Table:
         columns["took"] = [seconds(_between(job["started_at"], job["finished_at"])) for job in items]
     if width >= WITH_NOTES:
         columns["note"] = [note(job) for job in items]
+    return _listed(columns, width)
+
+
+def dead_letters_table(items: list[dict[str, Any]], width: int) -> Table:
+    """Dead letters, one a line. Ids stand whole."""
+    columns = {name: [item[name] for item in items] for name in ("id", "queue", "reason")}
+    if width >= WITH_TIMES:
+        columns["died"] = [f"{_local(item['died_at']):%m-%d %H:%M:%S}" for item in items]
+        columns["deliveries"] = [str(item["deliveries"]) for item in items]
+    columns["task"] = [item["task"] or "?" for item in items]
+    if width >= WITH_NOTES:
+        columns["note"] = [(item["error"] or "").partition("\n")[0] for item in items]
+    return _listed(columns, width)
+
+
+def _listed(columns: dict[str, list[str]], width: int) -> Table:
     table = Table(box=None, pad_edge=False)
     left = width
     for name, told in columns.items():
         # The note comes last, and gets what the others leave: rich would shorten them for a long one.
-        justify: JustifyMethod = "right" if name == "took" else "left"
+        justify: JustifyMethod = "right" if name in NUMBERS else "left"
         table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=max(left, 1), justify=justify)
         left -= max(map(len, (name, *told))) + GAP
     for cells in zip(*columns.values(), strict=True):
@@ -84,6 +101,21 @@ def job_table(job: dict[str, Any]) -> Table:
         if value is None or (name in HELD and not value) or name == "attempts":
             continue
         table.add_row(name.replace("_", " "), _fact(name, job))
+    return table
+
+
+def dead_letter_table(letter: dict[str, Any]) -> Table:
+    """One dead letter, one fact a line."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in letter.items():
+        if name == "payload_bytes":
+            table.add_row("payload", decimal(value))
+        elif name == "died_at":
+            table.add_row("died at", Text(_when(name, letter)))
+        elif value is not None:
+            table.add_row(name.replace("_", " "), Text(str(value), STYLES["dead"] if name == "reason" else ""))
     return table
 
 

@@ -63,6 +63,16 @@ class Queue:
         """The Redis hash that holds this queue's messages in flight."""
         return f"unacked{SEPARATOR}{self.name}"
 
+    @property
+    def dead_key(self) -> str:
+        """The Redis hash that holds this queue's dead letters: messages without a row in the ledger."""
+        return f"dead{SEPARATOR}{self.name}"
+
+    @property
+    def dead_index_key(self) -> str:
+        """The Redis sorted set that says when each of them became one."""
+        return f"{self.dead_key}_index"
+
 
 DATASET = Queue("dataset", service="worker-dataset", pool=Pool.PREFORK, time_limit=3600, attempts=3)
 GENERATION = Queue("generation", service="worker-generation", pool=Pool.PREFORK, time_limit=1800, attempts=3)

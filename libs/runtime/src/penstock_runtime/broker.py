@@ -25,7 +25,8 @@ from penstock_runtime.settings import RuntimeSettings, load_or_exit
 from penstock_runtime.worker import Served
 
 HEADER = "penstock"
-"""Marks a message of the ledger's, and holds the stamp of its publication (ISO 8601)."""
+"""Marks a message of the ledger's. Holds the stamp of its publication (`published_at`, ISO 8601), how many starts the
+job has left (`attempts_left`), and whether it is to run with no other job beside it (`alone`)."""
 
 SHARED_UNACKED = "unacked"
 """In-flight keys of a worker that consumes several queues: kombu has one set of them for a whole connection."""
@@ -163,7 +164,7 @@ class Publisher:
                 "body": base64.b64encode(json.dumps(body).encode()).decode(),
                 "content-encoding": "utf-8",
                 "content-type": "application/json",
-                "headers": headers | {HEADER: {"published_at": item.stamp.isoformat()}},
+                "headers": headers | {HEADER: _about(item)},
                 "properties": properties
                 | {
                     "delivery_mode": 2,
@@ -178,6 +179,10 @@ class Publisher:
     def close(self) -> None:
         """Close its connections."""
         self._redis.close()
+
+
+def _about(item: Publication) -> dict[str, Any]:
+    return {"published_at": item.stamp.isoformat(), "attempts_left": item.attempts_left, "alone": item.alone}
 
 
 @contextmanager

@@ -91,6 +91,7 @@ class Relay:
         """
         self._expire_leases()
         self._transaction(partial(lost.pass_deadlines, most=self._settings.relay_batch))
+        self._give_up_unstarted()
         self._sweep()
         self._beat()
         self._refill()
@@ -120,6 +121,13 @@ class Relay:
             expired = lost.expire_leases(connection, most=self._settings.relay_batch, until=until)
         if expired:
             log.warning("leases_ran_out", jobs=expired[:20], count=len(expired))
+
+    def _give_up_unstarted(self) -> None:
+        limit, most = self._settings.most_publications, self._settings.relay_batch
+        with self._engine.begin() as connection:
+            ended = lost.end_unstarted(connection, published=limit, most=most)
+        if ended:
+            log.error("never_started", jobs=ended[:20], count=len(ended), publications=limit)
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept_at < SWEEP_EVERY:

@@ -57,6 +57,14 @@ jobs = Table(
     Column("state", Text, nullable=False),
     Column("attempt", Integer, nullable=False, server_default=text("0"), comment="starts that count"),
     Column("attempts", Integer, nullable=False, comment="starts allowed"),
+    Column("losses", Integer, nullable=False, server_default=text("0"), comment="how often a worker died with it"),
+    Column(
+        "publications",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="messages that Redis has confirmed since it was last started",
+    ),
     Column("not_before", Time),
     Column("deadline", Time, comment="after this it is not started any more"),
     Column("webhook", Text, comment="a URL that is told when the job has ended"),
@@ -76,11 +84,24 @@ jobs = Table(
     CheckConstraint("state IN ('accepted','queued','running','succeeded','failed','cancelled','dead')", name="state"),
     UniqueConstraint("tenant", "task", "idempotency_key"),
     Index("ix_jobs_tenant_created_at_id", "tenant", text("created_at DESC"), text("id DESC")),
-    # The relay's three questions, each over the rows that are in question only.
+    # The dead letters of a tenant, newest first.
+    Index(
+        "ix_jobs_dead",
+        "tenant",
+        text("finished_at DESC"),
+        text("id DESC"),
+        postgresql_where=text("state = 'dead'"),
+    ),
+    # The relay's questions, each over the rows that are in question only.
     Index(
         "ix_jobs_accepted",
         text("coalesce(not_before, created_at)"),
         postgresql_where=text("state = 'accepted'"),
+    ),
+    Index(
+        "ix_jobs_published_before",
+        "publications",
+        postgresql_where=text("state = 'accepted' AND publications > 0"),
     ),
     Index("ix_jobs_queued", "queue", "priority", "published_at", postgresql_where=text("state = 'queued'")),
     Index(

@@ -129,6 +129,7 @@ class RuntimeSettings(Settings):
     renew_every: float = Field(5, ge=0.1, le=200)
     relay_every: float = Field(1, ge=0.05, le=60)
     start_within: float = Field(60, ge=1, le=3600, description="a message taken longer ago and not started is lost")
+    most_publications: int = Field(20, ge=3, le=10_000, description="of a job that no worker starts; then it is dead")
     relay_batch: int = Field(1000, ge=1, le=10000)
     retry_first: float = Field(2, ge=0, le=3600, description="the wait before the second attempt; then it doubles")
     retry_most: float = Field(600, ge=0, le=86400)

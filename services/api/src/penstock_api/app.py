@@ -13,6 +13,7 @@ from penstock_api.request import ApiRequest
 from penstock_api.routes import (
     confirmation,
     dataset_import,
+    dead_letters,
     files,
     health,
     job_events,
@@ -52,8 +53,8 @@ def create_app(settings: ApiSettings, services: Services | None = None) -> Api:
     app.before_request(count_unrouted)
     problems.install(app)
     # The submissions are among the routes of jobs: flask-openapi3 keeps one address in one group only.
-    known = (dataset_import, reports, user_actions, registrations, submissions, job_events, queues, files, webhooks)
-    for found in (*known, health):
+    known = (dataset_import, reports, user_actions, registrations, submissions, job_events, queues, dead_letters, files)
+    for found in (*known, webhooks, health):
         app.register_api(found.routes)
     app.register_blueprint(confirmation.routes)
     documentation.install(app, settings, job_events.SCHEMAS)

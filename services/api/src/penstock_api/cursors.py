@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ LARGEST = 2**63 - 1
 
 
 def write_cursor(*position: Any) -> str:
-    """The cursor of a position: a number, or a time and an id."""
+    """The cursor of a position: a number, or a time and an id, or two of these."""
     return base64.urlsafe_b64encode(json.dumps(position, default=str).encode()).decode().rstrip("=")
 
 
@@ -43,6 +44,19 @@ def read_time_and_text(cursor: str | None) -> tuple[datetime, str] | None:
     return _time(time), text
 
 
+def read_time_text_and_score_text(
+    cursor: str | None,
+) -> tuple[tuple[datetime, str] | None, tuple[float, str] | None]:
+    """The places in two lists that are shown as one: time and id, score and id. None: at the beginning of that list."""
+    if cursor is None:
+        return None, None
+    time, text, score, name = _read(cursor, 4)
+    if not all(part is None or (isinstance(part, str) and part.isprintable()) for part in (text, name)):
+        raise _forged()
+    first = None if text is None else (_time(time), text)
+    return first, None if name is None else (_score(score), name)
+
+
 def read_time_and_uuid(cursor: str | None) -> tuple[datetime, UUID] | None:
     """The time and the UUID in a cursor."""
     found = read_time_and_text(cursor)
@@ -66,6 +80,15 @@ def _number(value: Any) -> int:
     if not isinstance(value, int) or not 0 <= value <= LARGEST:
         raise _forged()
     return value
+
+
+def _score(value: Any) -> float:
+    try:
+        if not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value):
+            return float(value)
+    except OverflowError:
+        pass
+    raise _forged()
 
 
 def _time(value: Any) -> datetime:

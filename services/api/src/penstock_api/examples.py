@@ -80,6 +80,29 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 """Jobs at different times. Keys are the names of the examples."""
 
+DEAD_JOB: dict[str, Any] = {
+    "id": REPORT,
+    "kind": "job",
+    "queue": "generation",
+    "task": "generation.report",
+    "reason": "worker_lost",
+    "error": "its worker stopped answering on every attempt",
+    "deliveries": 3,
+    "died_at": ENDED_AT,
+    "priority": "normal",
+    "payload_bytes": 1200,
+    "losses": 3,
+}
+DEAD_MESSAGE: dict[str, Any] = DEAD_JOB | {
+    "id": "penstock:01a2043e-3b7d-7f3e-8a21-6c9d1e5b4f70:17",
+    "kind": "message",
+    "queue": "mail",
+    "task": "mail.greet",
+    "reason": "worker_lost",
+    "error": "every process that ran it died",
+    "losses": None,
+}
+
 DETAILS = {
     "bad_request": "the body's chunks are broken",
     "malformed_json": "expecting value at line 1, column 12",

@@ -1,12 +1,23 @@
 """What several routes take and answer."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from penstock_api.cursors import LONGEST
 from penstock_api.problems import invalid
@@ -103,6 +114,18 @@ class PageQuery(NoQuery):
         if self.limit is not None and self.limit > settings.api_page_most:
             raise invalid("query.limit", f"must be at most {settings.api_page_most}")
         return self.limit or settings.api_page
+
+
+def one_of(known: Iterable[str]) -> Any:
+    """The type of a parameter that names one of these."""
+    names = list(known)
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return name
+
+    return Annotated[str, AfterValidator(check), WithJsonSchema({"type": "string", "enum": names})]
 
 
 def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

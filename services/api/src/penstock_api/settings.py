@@ -34,7 +34,9 @@ class ApiSettings(RuntimeSettings):
     api_ahead_days: int = Field(366, ge=1, le=3650, description="how far ahead not_before and deadline may lie")
     api_page: int = Field(50, ge=1, description="items on a page where none are asked for")
     api_page_most: int = Field(200, ge=1, le=10_000, description="items on a page at most")
-    api_page_bytes: int = Field(4_194_304, ge=1024, description="rows or chunks on a page; one is always given")
+    api_page_bytes: int = Field(
+        4_194_304, ge=1024, description="rows, chunks or dead messages on a page; one is always given"
+    )
 
     api_answer_seconds: float = Field(3.5, gt=0, le=60, description="for PostgreSQL, before the answer is 503")
     api_probe_seconds: float = Field(0.5, gt=0, le=10, description="for Redis to answer a readiness probe")

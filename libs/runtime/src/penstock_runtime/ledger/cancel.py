@@ -42,6 +42,7 @@ def start_over(connection: Connection, job_id: str, *, tenant: str) -> JobView |
         .values(
             state="accepted",
             attempt=0,
+            publications=0,
             token=None,
             error=None,
             progress=None,

@@ -53,6 +53,7 @@ def expire_leases(connection: Connection, *, most: int, until: datetime) -> list
             error=case((jobs.c.cancel_requested, CANCELLED), (spent, WORKER_LOST), else_=jobs.c.error),
             finished_at=case((over, NOW), else_=None),
             token=case((over, None), else_=jobs.c.token),
+            losses=jobs.c.losses + 1,
             published_at=None,
         )
         .returning(jobs.c.id)
@@ -74,6 +75,41 @@ def pass_deadlines(connection: Connection, *, most: int) -> list[str]:
         update(jobs)
         .where(jobs.c.id == late.c.id)
         .values(state="cancelled", error=TOO_LATE, token=None, finished_at=NOW)
+        .returning(jobs.c.id)
+    )
+    return [row.id for row in rows]
+
+
+def end_unstarted(connection: Connection, *, published: int, most: int) -> list[str]:
+    """End jobs that are due to be published once more after so many publications without a start; return their ids.
+
+    The error of the last try, where somebody wrote one, is in theirs.
+    """
+    last = func.coalesce(literal("; the last reason: ") + jobs.c.error["message"].astext, "")
+    message = func.concat("it was published ", jobs.c.publications, " times, and no worker has started it", last)
+    unstarted = (
+        select(jobs.c.id)
+        .where(
+            # Whatever brought it back in line: only an accepted row is ever published.
+            jobs.c.state == "accepted",
+            jobs.c.publications > 0,  # the index's own words
+            jobs.c.publications >= published,
+            func.coalesce(jobs.c.not_before, jobs.c.created_at) <= NOW,
+        )
+        .order_by(jobs.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        .cte("unstarted")
+    )
+    rows = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == unstarted.c.id)
+        .values(
+            state="dead",
+            error=func.jsonb_build_object("code", "never_started", "message", message),
+            token=None,
+            finished_at=NOW,
+        )
         .returning(jobs.c.id)
     )
     return [row.id for row in rows]

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, and_, func, or_, select, text, update
+from sqlalchemy import Connection, Row, ScalarSelect, and_, func, or_, select, text, update
 
-from penstock_contracts.queues import Priority
+from penstock_contracts.queues import BY_NAME, Priority
 from penstock_contracts.task import Message
 from penstock_runtime.schema import NOW, jobs, relay
 
 
 @dataclass(frozen=True)
 class Publication:
-    """One message to publish. `stamp` is also in the row: it tells this message from earlier ones of the same job."""
+    """One message to publish. `stamp` is also in the row: it tells this message from earlier ones of the same job.
+
+    attempts_left: starts that the job still has, the coming one included. alone: a worker has died with it before and
+    the coming start is its last one, so that no other job may run beside it.
+    """
 
     job_id: str
     task: str
@@ -23,11 +27,16 @@ class Publication:
     payload: dict[str, Any]
     embed: dict[str, Any] | None
     stamp: datetime
+    attempts_left: int
+    alone: bool
 
     @classmethod
     def of(cls, job_id: str, message: Message, stamp: datetime) -> "Publication":
         """The first message of a job that was just accepted."""
-        return cls(job_id, message.task, message.queue, message.priority, message.payload, None, stamp)
+        attempts = BY_NAME[message.queue].attempts
+        return cls(
+            job_id, message.task, message.queue, message.priority, message.payload, None, stamp, attempts, alone=False
+        )
 
 
 def confirmed_epoch() -> ScalarSelect[Any]:
@@ -52,7 +61,8 @@ _MARK = text(
         WHERE jobs.state = 'accepted'
         ORDER BY jobs.id FOR UPDATE OF jobs
     )
-    UPDATE jobs SET state = 'queued', missing_since = NULL FROM sent WHERE jobs.id = sent.id
+    UPDATE jobs SET state = 'queued', publications = publications + 1, missing_since = NULL
+    FROM sent WHERE jobs.id = sent.id
     """
 )
 
@@ -89,10 +99,22 @@ def take_due(connection: Connection, *, most: int, publish_timeout: float) -> li
             jobs.c.embed,
             jobs.c.published_at,
             jobs.c.created_at,
+            (jobs.c.attempts - jobs.c.attempt).label("attempts_left"),
+            jobs.c.losses,
         )
     ).all()
-    rows = sorted(rows, key=lambda row: (row.created_at, row.id))
-    return [
-        Publication(row.id, row.task, row.queue, Priority(row.priority), row.payload, row.embed, row.published_at)
-        for row in rows
-    ]
+    return [_publication(row) for row in sorted(rows, key=lambda row: (row.created_at, row.id))]
+
+
+def _publication(row: Row[Any]) -> Publication:
+    return Publication(
+        row.id,
+        row.task,
+        row.queue,
+        Priority(row.priority),
+        row.payload,
+        row.embed,
+        row.published_at,
+        row.attempts_left,
+        alone=row.losses >= 1 and row.attempts_left <= 1,
+    )

@@ -16,7 +16,7 @@ from penstock_runtime.schema import NOW, jobs
 OPEN = ("accepted", "queued", "running")
 
 
-def seconds(number: float) -> Any:
+def seconds(number: Any) -> Any:
     """An interval of so many seconds."""
     return func.make_interval(0, 0, 0, 0, 0, 0, number)
 
@@ -50,6 +50,9 @@ def claim(connection: Connection, job_id: str, token: UUID, *, lease: float, wor
             worker=worker,
             lease_until=NOW + seconds(lease),
             attempt=case((taken, jobs.c.attempt), else_=jobs.c.attempt + 1),
+            # A worker that stopped answering; here its job is taken before the relay has judged it.
+            losses=case((and_(abandoned, ~taken), jobs.c.losses + 1), else_=jobs.c.losses),
+            publications=0,
             missing_since=None,
             started_at=NOW,
             error=None,
@@ -134,6 +137,36 @@ def bury_unknown(connection: Connection, job_id: str, message: Message, *, tenan
     )
 
 
+def put_off(
+    connection: Connection, job_id: str, error: dict[str, Any], *, after: float, most: float | None = None
+) -> bool:
+    """A message of a waiting job was not for this worker (it does not know the task): it waits, and is published again.
+
+    It waits `after` seconds, and with `most` twice as long each time, up to that. The error is kept to be seen. False:
+    the job does not wait, and stays as it is. After `most_publications` the relay gives it up.
+    """
+    waiting = jobs.c.state.in_(("accepted", "queued"))
+    # The message was read: where its publisher has not said so yet, it never will, as its stamp goes.
+    unconfirmed = and_(jobs.c.state == "accepted", jobs.c.published_at.is_not(None))
+    count = case((unconfirmed, jobs.c.publications + 1), else_=jobs.c.publications)
+    doublings = func.least(func.greatest(count - 1, 0), 30)
+    pause = after if most is None else func.least(func.power(2.0, doublings) * after, most)
+    row = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, waiting)
+        .values(
+            state="accepted",
+            publications=count,
+            error=error,
+            published_at=None,
+            missing_since=None,
+            not_before=NOW + seconds(pause),
+        )
+        .returning(jobs.c.id)
+    ).one_or_none()
+    return row is not None
+
+
 def renew(connection: Connection, held: Iterable[tuple[str, UUID]], *, lease: float) -> dict[str, bool]:
     """Prolong these leases in one statement. Returns the ids still held, each with whether cancelling is asked for.
 
@@ -216,12 +249,22 @@ def retry(connection: Connection, job_id: str, token: UUID, error: dict[str, Any
 
 
 def give_back(connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, counted: bool) -> str | None:
-    """Put a job back in line at once. Not counted: the worker gave it up by itself, and the attempt is returned."""
-    return _put_back(connection, job_id, token, error, after=0, counted=counted)
+    """Put a job back in line at once. Counted: its process died, which has used an attempt, and is a loss.
+
+    Not counted: the worker gave it up by itself, and the attempt is returned.
+    """
+    return _put_back(connection, job_id, token, error, after=0, counted=counted, lost=counted)
 
 
 def _put_back(
-    connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, after: float, counted: bool
+    connection: Connection,
+    job_id: str,
+    token: UUID,
+    error: dict[str, Any],
+    *,
+    after: float,
+    counted: bool,
+    lost: bool = False,
 ) -> str | None:
     attempt = jobs.c.attempt if counted else jobs.c.attempt - 1
     spent = attempt >= jobs.c.attempts
@@ -232,6 +275,7 @@ def _put_back(
         .values(
             state=state,
             attempt=attempt,
+            losses=jobs.c.losses + int(lost),
             token=None,
             lease_until=None,
             error=error,

@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from flask import Response
-from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, Field
 from werkzeug.routing import BaseConverter
 
 from penstock_api.auth import tenant
 from penstock_api.cursors import read_time_and_text, write_cursor
 from penstock_api.documentation import problems_with_key
 from penstock_api.examples import CURSOR, JOBS, REPORT
-from penstock_api.models import ALWAYS_TOLD, Count, NextCursor, NoQuery, PageQuery, PostHeaders, State, answer
+from penstock_api.models import ALWAYS_TOLD, Count, NextCursor, NoQuery, PageQuery, PostHeaders, State, answer, one_of
 from penstock_api.openapi import job_links, link, shown
 from penstock_api.problems import Problem, not_found
 from penstock_api.routes.blueprints import with_key
@@ -48,20 +48,11 @@ class JobPath(BaseModel):
     ]
 
 
-def _one_of(known: dict[str, Any]) -> Any:
-    def check(name: str) -> str:
-        if name not in known:
-            raise ValueError(f"must be one of {', '.join(known)}")
-        return name
-
-    return Annotated[str, AfterValidator(check), WithJsonSchema({"type": "string", "enum": list(known)})]
-
-
 class JobsQuery(PageQuery):
     """Which jobs."""
 
-    queue: Annotated[_one_of(queues.BY_NAME) | None, Field(description="of this queue")] = None  # type: ignore[valid-type]  # the declaration is read, not repeated
-    task: Annotated[_one_of(tasks.BY_NAME) | None, Field(description="of this task")] = None  # type: ignore[valid-type]
+    queue: Annotated[one_of(queues.BY_NAME) | None, Field(description="of this queue")] = None  # type: ignore[valid-type]  # the declaration is read, not repeated
+    task: Annotated[one_of(tasks.BY_NAME) | None, Field(description="of this task")] = None  # type: ignore[valid-type]
     state: Annotated[State | None, Field(description="in this state now")] = None
 
 
