@@ -11,7 +11,8 @@ import redis
 
 from penstock_contracts.queues import QUEUES, Priority, Queue
 from penstock_runtime import redis_server
-from penstock_runtime.broker import HEADER, SHARED_UNACKED, redis_errors
+from penstock_runtime.broker import SHARED_UNACKED, redis_errors
+from penstock_runtime.incoming import HEADER
 from penstock_runtime.settings import RuntimeSettings
 
 UNREADABLE = (ValueError, TypeError, LookupError)

@@ -19,21 +19,17 @@ from penstock_runtime import logging, redis_server
 from penstock_runtime.celery_tasks import add_tasks
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.heartbeat import Heartbeat
+from penstock_runtime.incoming import HEADER, NEVER
 from penstock_runtime.ledger.publish import Publication
 from penstock_runtime.schedule import Entry
 from penstock_runtime.settings import RuntimeSettings, load_or_exit
 from penstock_runtime.worker import Served
-
-HEADER = "penstock"
-"""Marks a message of the ledger's, and holds the stamp of its publication (ISO 8601)."""
 
 SHARED_UNACKED = "unacked"
 """In-flight keys of a worker that consumes several queues: kombu has one set of them for a whole connection."""
 
 VISIBILITY_MARGIN = 120
 """Seconds by which the visibility timeout exceeds the hard limit, so that a running message is not handed out again."""
-
-NEVER = "-"
 
 
 class Amqp(AMQP):
