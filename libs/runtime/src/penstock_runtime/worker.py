@@ -156,7 +156,7 @@ class Worker:
         try:
             payload = served.task.payload.model_validate(claimed.payload)
         except ValidationError as error:
-            raise Rejected(_first_fault(error), code="invalid_payload") from error
+            raise Rejected(_first_fault(error), code="invalid_payload") from None  # it shows the payload
         result: dict[str, Any] = served.handler(payload, job).model_dump(mode="json")
         if job.has_effects:
             self._finish_with_effects(job, result)
