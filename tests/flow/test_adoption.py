@@ -1,6 +1,8 @@
 """A stock Celery client's task with an ETA waits in the ledger, and holds no worker."""
 
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -93,34 +95,38 @@ def test_a_task_that_is_due_soon_or_by_now_is_not_written_down_before_it_runs(
 
 
 @pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Callable[[], psutil.Process]]]:
+def own_postgres(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Server, Callable[[], "subprocess.Popen[bytes]"]]]:
     """A PostgreSQL to be killed, and how to start it (again)."""
     folder = tmp_path_factory.mktemp("postgres")
     for parent in (folder, *list(folder.parents)[:3]):
         parent.chmod(0o755)  # it runs as another user when the tests run as root
     server = postgres_in(folder / "data", free_port())
-    started: list[psutil.Process] = []
+    started: list[subprocess.Popen[bytes]] = []
 
-    def start() -> psutil.Process:
+    def start() -> subprocess.Popen[bytes]:
         with (folder / "log").open("ab") as log:
-            process = server.start(log)
-        started.append(psutil.Process(process.pid))
-        server.wait(process)
+            started.append(server.start(log))
+        server.wait(started[-1])
         return started[-1]
 
     yield server, start
-    if started[-1].is_running():
-        kill(started[-1])
+    kill(started[-1])
 
 
-def kill(process: psutil.Process) -> None:
-    for one in [process, *process.children(recursive=True)]:
-        one.kill()
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
     process.wait(10)
+    for one in children:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    psutil.wait_procs(children, timeout=10)
 
 
 def test_while_postgresql_is_away_messages_go_back_and_are_neither_lost_nor_spun(
-    own_postgres: tuple[Server, Callable[[], psutil.Process]], client: Celery, worker: Start, redis_url: str
+    own_postgres: tuple[Server, Callable[[], "subprocess.Popen[bytes]"]], client: Celery, worker: Start, redis_url: str
 ) -> None:
     server, start = own_postgres
     process = start()
