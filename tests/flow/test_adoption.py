@@ -17,6 +17,7 @@ from processes import Running, eventually
 from penstock_cli.embedded import Server, postgres_in
 from penstock_cli.local.ports import free_port
 from penstock_contracts.ops_trace import PRUNE
+from penstock_contracts.queues import Pool
 from penstock_runtime.database import engine_on
 from penstock_runtime.ledger import JobView
 from penstock_runtime.ledger.run import state_of
@@ -60,10 +61,11 @@ def make_due(database: sqlalchemy.Engine) -> None:
         connection.execute(sqlalchemy.update(jobs).values(not_before=NOW))
 
 
+@pytest.mark.parametrize("pool", [Pool.PREFORK, Pool.GEVENT])
 def test_a_task_with_an_eta_waits_in_the_ledger_and_runs_when_it_is_due(
-    client: Celery, worker: Start, scheduler: Start, row: Rows, database: sqlalchemy.Engine, redis_url: str
+    pool: Pool, client: Celery, worker: Start, scheduler: Start, row: Rows, database: sqlalchemy.Engine, redis_url: str
 ) -> None:
-    worker(QUEUE)
+    worker(QUEUE, pool=pool)
     eta = datetime.now(UTC) + HOUR
     options = {"queue": QUEUE, "eta": eta, "expires": eta + HOUR}
     sent = client.send_task(PRUNE.name, kwargs={"days": 3}, link=client.signature("theirs.next"), **options)

@@ -1,14 +1,19 @@
 """Rows whose message ended before it was started, and what the consumer writes beside its loop."""
 
 import threading
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from kombu.message import Message
 
 from penstock_contracts.ops_trace import PRUNE, Prune
 from penstock_runtime.aside import Aside
+from penstock_runtime.broker import make_app
 from penstock_runtime.errors import Unavailable
+from penstock_runtime.exits import INVALID, Exits
 from penstock_runtime.ledger import exits
 from penstock_runtime.ledger import run as steps
 from penstock_runtime.ledger.adopt import adopt_for_later
@@ -154,3 +159,73 @@ def test_a_write_that_fails_for_another_reason_is_told_and_the_next_one_is_made(
     aside.write(lambda connection: 5, tell(told, "then"), pytest.fail)
     assert told[1].wait(30)
     assert told[0] == [ValueError, ("then", 5)]
+
+
+@dataclass
+class Letters:
+    """A channel with dead letters, as our transport has."""
+
+    buried: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def dead_letter(self, delivery_tag, reason, error):
+        self.buried.append((delivery_tag, reason, error))
+
+
+@dataclass
+class Loop:
+    """What the exits see of a consumer, whose loop does at once what it is given."""
+
+    app: Any
+    connection_errors = ()
+    event_dispatcher = None
+
+    def call_soon(self, work, *arguments):
+        work(*arguments)
+
+
+@pytest.fixture
+def buried(settings):
+    """Let a message leave, and read which reason its dead letter gives."""
+    app = make_app(settings=settings)
+
+    def leave(headers, unknown_task=False):
+        letters, gone = Letters(), Exits(Loop(app))
+        message = Message(b"{}", channel=letters, delivery_tag="a tag", headers=headers)
+        if unknown_task:
+            gone.unknown_task(message)
+        else:
+            gone.unusable(message, INVALID, None)
+        return letters.buried
+
+    yield leave
+    app.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({}, "invalid_message"),
+        ({"id": "never issued"}, "invalid_message"),
+        ({"id": "never issued", "penstock": {}}, "row_missing"),
+    ],
+)
+def test_a_message_of_no_job_goes_to_the_dead_letters_with_its_reason(buried, eventually, headers, reason):
+    letters = buried(headers)
+    [(tag, given, _)] = eventually(lambda: letters)
+    assert (tag, given) == ("a tag", reason)
+
+
+@pytest.mark.parametrize(("more", "reason"), [({}, "unknown_task"), ({"penstock": {}}, "row_missing")])
+def test_so_does_one_of_no_job_whose_task_is_unknown(buried, eventually, ledger, more, reason):
+    letters = buried({"id": "never issued", "task": "ops_trace.of_tomorrow"} | more, unknown_task=True)
+    assert [given for _, given, _ in eventually(lambda: letters)] == [reason]
+    assert ledger.count(id="never issued") == (0 if more else 1)
+
+
+def test_a_message_whose_exit_cannot_be_written_for_another_reason_is_buried_too(buried, eventually, ledger):
+    ledger.execute("ALTER TABLE jobs RENAME TO away")
+    try:
+        letters = buried({"id": "an id"})
+        assert [given for _, given, _ in eventually(lambda: letters)] == ["fault"]
+    finally:
+        ledger.execute("ALTER TABLE away RENAME TO jobs")
