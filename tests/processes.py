@@ -1,6 +1,8 @@
 """Processes of a test's own, and waiting for what they do."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,10 +33,35 @@ class Running:
     heartbeat: Path
 
     def says(self, words: str) -> bool:
-        return words in self.log.read_text(errors="replace")
+        return words in self.text()
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
 
     def kill(self) -> None:
         """SIGKILL it and its children at once, as a machine that loses power does."""
         for one in [self.process, *self.process.children(recursive=True)]:
             one.send_signal(signal.SIGKILL)
         self.process.wait(10)
+
+
+def celery(*arguments: str, environment: dict[str, str], log: Path, until: str, cwd: Path) -> Running:
+    """Start `celery …`, and wait until it says that it runs. Whoever starts it kills it."""
+    heartbeat = log.with_suffix(".heartbeat")
+    with log.open("wb") as output:
+        process = psutil.Popen(
+            [sys.executable, "-m", "celery", *arguments],
+            cwd=cwd,
+            env={"PENSTOCK_HEARTBEAT_FILE": str(heartbeat)} | environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+    running = Running(process, log, heartbeat)
+    try:
+        eventually(lambda: running.says(until) or process.poll() is not None, f"{arguments} says {until!r}")
+        assert running.says(until), running.text()
+    except BaseException:
+        process.kill()
+        raise
+    return running

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy
+from celery import Celery
 from processes import Running, eventually
 
 from penstock_contracts.generation import REPORT, Report
@@ -148,4 +149,23 @@ def test_a_running_job_that_never_tells_its_progress_is_cancelled_and_has_no_eff
     assert job(job_id).state == "cancelled"
     eventually(lambda: worker.says("lease_lost"), "its handler comes to an end")
     assert job(job_id).state == "cancelled"
+    assert effects(database) == 0
+
+
+@pytest.mark.parametrize("pool", [Pool.PREFORK, Pool.GEVENT])
+def test_a_running_job_that_a_celery_client_terminates_is_cancelled_and_has_no_effect(
+    pool: Pool,
+    probe: Start,
+    submit: Callable[[Message], str],
+    settings: RuntimeSettings,
+    job: Read,
+    tmp_path: Path,
+    database,
+) -> None:
+    probe("generation", pool)
+    job_id = submit(a_report())
+    eventually(lambda: starts(tmp_path) == 1, "the job starts")
+    with Celery(broker=settings.broker_url, set_as_current=False) as client:
+        client.control.revoke(job_id, terminate=True, signal="SIGKILL")
+        eventually(lambda: job(job_id).state == "cancelled", "its worker ends it")
     assert effects(database) == 0

@@ -33,7 +33,7 @@ def test_a_job_whose_task_no_worker_knows_is_published_again_until_one_does(
     yesterday = worker("ops_trace", module="probe", PROBE_FOLDER=str(tmp_path))  # which knows another task only
     message = USER_ACTIONS.message(UserActions.model_validate({"actions": [ACTION]}))
     job_id = submitter.submit(message, tenant="default").job_id
-    refused = "Received unregistered task"
+    refused = '"event": "unknown_task"'
     eventually(lambda: yesterday.log.read_text(errors="replace").count(refused) >= 2, "it is published again")
     assert (job(job_id).finished_at, job(job_id).attempt) == (None, 0)
     yesterday.kill()

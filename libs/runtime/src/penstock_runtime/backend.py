@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from penstock_runtime.database import engine_on
 from penstock_runtime.errors import PenstockError, Rejected
+from penstock_runtime.ledger.exits import PLAIN
 from penstock_runtime.schema import NOW, jobs
 from penstock_runtime.urls import plain_postgresql, without_password
 
@@ -25,9 +26,6 @@ STATUS = {
     "dead": "FAILURE",
     "cancelled": "REVOKED",
 }
-
-PLAIN = "celery"
-"""Origin of rows of tasks that are Celery's alone: they have a result here, and nothing of the ledger's promise."""
 
 
 class LedgerBackend(BaseBackend):

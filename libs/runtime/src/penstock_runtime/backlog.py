@@ -11,7 +11,8 @@ import redis
 
 from penstock_contracts.queues import QUEUES, Priority, Queue
 from penstock_runtime import redis_server
-from penstock_runtime.broker import HEADER, SHARED_UNACKED, redis_errors
+from penstock_runtime.broker import redis_errors
+from penstock_runtime.headers import HEADER
 from penstock_runtime.settings import RuntimeSettings
 
 UNREADABLE = (ValueError, TypeError, LookupError)
@@ -43,15 +44,13 @@ def read_backlog(settings: RuntimeSettings) -> list[QueueBacklog]:
             for name in queue.list_names:
                 pipeline.llen(name)
             pipeline.hlen(queue.unacked_key)
-        pipeline.hvals(SHARED_UNACKED)
-        *answers, shared = pipeline.execute()
-    by_queue = [routing_key for _, _, routing_key in (json.loads(entry) for entry in shared)]
+        answers = pipeline.execute()
     figures = iter(answers)
     return [
         QueueBacklog(
             queue.name,
             {priority.name.lower(): next(figures) for priority in Priority},
-            next(figures) + by_queue.count(queue.name),
+            next(figures),
         )
         for queue in QUEUES
     ]
@@ -69,12 +68,8 @@ def in_flight(client: "redis.Redis", queue: Queue, *, since: float) -> set[str]:
     A message taken longer ago without its job having been started was taken by a worker that has died since.
     """
     now, _ = client.time()
-    found: set[str] = set()
-    for key in (queue.unacked_key, SHARED_UNACKED):
-        tags: Any = client.zrangebyscore(f"{key}_index", now - since, "+inf")
-        if tags:
-            found.update(_ids(client.hmget(key, tags)))
-    return found
+    tags: Any = client.zrangebyscore(f"{queue.unacked_key}_index", now - since, "+inf")
+    return set(_ids(client.hmget(queue.unacked_key, tags))) if tags else set()
 
 
 def _ids(entries: Iterable[Any]) -> Iterator[str]:

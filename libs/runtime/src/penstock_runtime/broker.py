@@ -14,27 +14,21 @@ from celery.exceptions import QueueNotFound
 from kombu.entity import Exchange, Queue
 
 from penstock_contracts import tasks
-from penstock_contracts.queues import BY_NAME, QUEUES, SEPARATOR, Priority, list_name
+from penstock_contracts.queues import QUEUES, SEPARATOR, Priority, list_name
 from penstock_runtime import logging, redis_server
 from penstock_runtime.celery_tasks import add_tasks
 from penstock_runtime.errors import Unavailable
+from penstock_runtime.headers import HEADER
 from penstock_runtime.heartbeat import Heartbeat
+from penstock_runtime.incoming import NEVER
 from penstock_runtime.ledger.publish import Publication
 from penstock_runtime.schedule import Entry
 from penstock_runtime.settings import RuntimeSettings, load_or_exit
+from penstock_runtime.transport import install
 from penstock_runtime.worker import Served
-
-HEADER = "penstock"
-"""Marks a message of the ledger's. Holds the stamp of its publication (`published_at`, ISO 8601), how many starts the
-job has left (`attempts_left`), and whether it is to run with no other job beside it (`alone`)."""
-
-SHARED_UNACKED = "unacked"
-"""In-flight keys of a worker that consumes several queues: kombu has one set of them for a whole connection."""
 
 VISIBILITY_MARGIN = 120
 """Seconds by which the visibility timeout exceeds the hard limit, so that a running message is not handed out again."""
-
-NEVER = "-"
 
 
 class Amqp(AMQP):
@@ -56,6 +50,7 @@ def make_app(
     where that is wrong.
     """
     settings = settings or load_or_exit(RuntimeSettings)
+    install()
     app = Celery("penstock", amqp=Amqp, set_as_current=False)
     app.conf.update(
         broker_url=settings.broker_url,
@@ -76,7 +71,7 @@ def make_app(
         broker_connection_retry_on_startup=True,
         # None is for ever: with a number, a worker gives up and leaves with status 0.
         broker_connection_max_retries=None,
-        broker_transport_options=transport_options(settings, SHARED_UNACKED, max(q.time_limit for q in QUEUES)),
+        broker_transport_options=transport_options(settings),
         worker_consumer="penstock_runtime.consumer:Consumer",
         worker_hijack_root_logger=False,
         beat_scheduler="penstock_runtime.scheduler:LedgerScheduler",
@@ -96,16 +91,13 @@ def _refuse_undeclared(name: str, args: Any, kwargs: Any, options: dict[str, Any
         raise QueueNotFound(f"the task {name} is not declared; declare it, or name a queue for it")
 
 
-def transport_options(settings: RuntimeSettings, unacked: str, time_limit: int) -> dict[str, Any]:
-    """Options of kombu's Redis transport, so that lists and hashes are called as `queues.py` says."""
+def transport_options(settings: RuntimeSettings) -> dict[str, Any]:
+    """Options of the Redis transport, so that lists and hashes are called as `queues.py` says."""
     return {
         "sep": SEPARATOR,
         "priority_steps": [priority.value for priority in Priority],
-        "queue_order_strategy": "priority",
-        "unacked_key": unacked,
-        "unacked_index_key": f"{unacked}_index",
-        "unacked_mutex_key": f"{unacked}_mutex",
-        "visibility_timeout": time_limit + VISIBILITY_MARGIN,
+        # Of a stock worker that shares a queue: it gives no sign of life for what it runs.
+        "visibility_timeout": max(queue.time_limit for queue in QUEUES) + VISIBILITY_MARGIN,
         "socket_connect_timeout": settings.redis_timeout,
         # A worker's read waits on the server for a second; a hung server must still be noticed.
         "socket_timeout": max(5.0, settings.redis_timeout),
@@ -116,18 +108,9 @@ def transport_options(settings: RuntimeSettings, unacked: str, time_limit: int) 
 
 
 def _connect_signals(app: Celery, settings: RuntimeSettings) -> None:
-    def own_unacked_key(sender: Any, instance: Any, **_: Any) -> None:
-        if instance.app is not app:
-            return
-        names = list(app.amqp.queues.consume_from)
-        if len(names) == 1 and names[0] in BY_NAME:
-            queue = BY_NAME[names[0]]
-            app.conf.broker_transport_options = transport_options(settings, queue.unacked_key, queue.time_limit)
-
     def set_up_logging(**_: Any) -> None:
         logging.configure(settings)
 
-    signals.celeryd_after_setup.connect(own_unacked_key, weak=False)
     signals.setup_logging.connect(set_up_logging, weak=False)
 
 

@@ -9,24 +9,26 @@ from celery import bootsteps, signals
 from celery.exceptions import Ignore, Reject
 from celery.worker.state import maybe_shutdown
 
-from penstock_contracts.queues import Priority
 from penstock_runtime import migrate, redis_server, waiting
+from penstock_runtime.aside import Aside
 from penstock_runtime.consumer import PART, Beats
 from penstock_runtime.errors import PenstockError, SettingsError, Unavailable
+from penstock_runtime.headers import HEADER
 from penstock_runtime.heartbeat import Heartbeat
+from penstock_runtime.incoming import EMBEDDED, priority_of
 from penstock_runtime.lease import TOKEN, LeaseKeeper
 from penstock_runtime.settings import RuntimeSettings
-from penstock_runtime.worker import Delivery, Served, Skipped, Worker
+from penstock_runtime.worker import Delivery, Served, Skipped, Worker, payload_of
 
 log = structlog.get_logger(__name__)
-
-EMBEDDED = ("callbacks", "errbacks", "chain", "chord", "root_id", "parent_id")
-"""What a Celery client may want to happen after its task; kept in the row, so that a retry keeps it."""
 
 
 def add_tasks(app: Any, served: Iterable[Served[Any, Any]], settings: RuntimeSettings) -> None:
     """Give `app` a Celery task for each served one, and the process its leases."""
+    served = tuple(served)
+    app.penstock_served = {item.task.name: item.task for item in served}
     app.penstock_leases = LeaseKeeper(settings, app.penstock_heartbeat)
+    app.penstock_aside = Aside(settings)
     worker = Worker(settings)
 
     def know_the_name(sender: str, **_: Any) -> None:
@@ -67,16 +69,15 @@ def _add(app: Any, item: Served[Any, Any], worker: Worker) -> None:
 
 
 def delivery(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Delivery:
-    """What a worker needs of Celery's request. Positional arguments have no name, so they make the payload invalid."""
+    """What a worker needs of Celery's request."""
     embed = {key: getattr(request, key, None) for key in EMBEDDED}
     after = any(embed[key] for key in ("callbacks", "errbacks", "chain", "chord"))
-    priority = (request.delivery_info or {}).get("priority") or 0
     return Delivery(
         job_id=request.id,
         token=UUID(getattr(request, TOKEN, None) or str(uuid4())),
-        payload=kwargs | ({"positional arguments": list(args)} if args else {}),
-        known=getattr(request, "penstock", None) is not None,
-        priority=Priority.BULK if priority >= Priority.BULK else Priority.NORMAL,
+        payload=payload_of(args, kwargs),
+        known=getattr(request, HEADER, None) is not None,
+        priority=priority_of((request.delivery_info or {}).get("priority")),
         embed=embed if after else None,
     )
 

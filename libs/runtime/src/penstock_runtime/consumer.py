@@ -1,12 +1,21 @@
-"""Celery's consumer with signs of life: from its loop while it is connected, from its retries while it is not."""
+"""Celery's consumer with signs of life: from its loop while it is connected, from its retries while it is not.
+
+And with ways of its own for messages that do not come to a task.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps
-from celery.worker.consumer import Consumer as CeleryConsumer
+from celery.exceptions import InvalidTaskError
+from kombu.exceptions import ContentDisallowed, DecodeError
 
+from penstock_runtime.adoption import adopt, due_later, forget_past_eta
+from penstock_runtime.exits import INVALID, UNDECODABLE, UNKNOWN, Exits
+from penstock_runtime.headers import HEADER
 from penstock_runtime.heartbeat import Heartbeat
+from penstock_runtime.incoming import fields_of, hide_arguments, read_call
+from penstock_runtime.transport.consumer import Consumer as TransportConsumer
 
 PART = "consumer"
 """Name of the consumer among a process's parts."""
@@ -15,7 +24,7 @@ LONGEST_PAUSE = 5
 """Seconds between two tries to reach Redis again. kombu would let them grow to 30, and jobs would wait so long too."""
 
 
-class Consumer(CeleryConsumer):
+class Consumer(TransportConsumer):
     """Takes messages, and goes on moving while Redis is away."""
 
     def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **options: Any) -> None:
@@ -24,6 +33,55 @@ class Consumer(CeleryConsumer):
         if not options.get("task_events"):
             quiet["without_heartbeat"] = True
         super().__init__(*args, worker_options=(worker_options or {}) | quiet, **options)
+        self.exits = Exits(self)
+
+    def create_task_handler(self, **options: Any) -> Callable[[Any], None]:
+        """What is called with each message. None makes it raise: Celery's own would end the loop at some of them."""
+        hand_on = super().create_task_handler(**options)
+
+        def on_message(message: Any) -> None:
+            try:
+                hide_arguments(message)
+                task = fields_of(message)["task"]
+                known = task in self.strategies
+            except (DecodeError, ContentDisallowed) as error:
+                return self.on_decode_error(message, error)
+            except (TypeError, LookupError):
+                return self.on_unknown_message(None, message)
+            if not known:
+                return self.on_unknown_task(None, message, None)
+            return self._on_task(task, message, hand_on)
+
+        return on_message
+
+    def _on_task(self, task: str, message: Any, hand_on: Callable[[Any], None]) -> None:
+        try:
+            call = read_call(message)
+        except (InvalidTaskError, ContentDisallowed) as error:
+            return self.on_invalid_task(None, message, error)
+        except DecodeError as error:
+            return self.on_decode_error(message, error)
+        served = self.app.penstock_served.get(task)
+        if served and HEADER not in message.headers and (later := due_later(call)):
+            return adopt(message, call, later, served, self.exits)
+        forget_past_eta(message, call)
+        return hand_on(message)
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Its bytes are not what it says they are."""
+        self.exits.unusable(message, UNDECODABLE, exc)
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        """It is no call of a task."""
+        self.exits.unusable(message, UNKNOWN, None)
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Any) -> None:
+        """It is a call of a task that this worker does not have."""
+        self.exits.unknown_task(message)
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """It is a call that Celery could not run."""
+        self.exits.unusable(message, INVALID, exc)
 
     def ensure_connected(self, connection: Any) -> Any:
         """Return once Redis is reached. Each second until then is a sign of life."""

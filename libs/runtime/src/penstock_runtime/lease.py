@@ -9,13 +9,15 @@ from uuid import UUID, uuid4
 import structlog
 from billiard.einfo import ExceptionWithTraceback
 from billiard.exceptions import WorkerLostError
-from celery.worker.request import Request
+from celery.worker.request import Request, send_revoked
 from celery.worker.state import task_ready
 from sqlalchemy import Connection, Engine
 
 from penstock_runtime.database import LOST, connect
 from penstock_runtime.heartbeat import Heartbeat
+from penstock_runtime.incoming import NEVER
 from penstock_runtime.ledger import run as ledger
+from penstock_runtime.ledger.exits import cancel_unstarted
 from penstock_runtime.native import native_sleep, native_thread
 from penstock_runtime.settings import RuntimeSettings
 
@@ -27,6 +29,8 @@ TOKEN = "penstock_token"
 WORKER_LOST = {"code": "worker_lost", "message": "the process that ran it died"}
 TIME_LIMIT = {"code": "time_limit", "message": "it ran longer than its queue allows"}
 CANCELLED = {"code": "cancelled", "message": "cancelled while it ran"}
+REVOKED = {"code": "cancelled", "message": "revoked by a Celery client"}
+EXPIRED = {"code": "deadline_passed", "message": "its message had expired before it was started"}
 SHUT_DOWN = {"code": "shut_down", "message": "its worker was shut down"}
 
 
@@ -108,6 +112,9 @@ class LeasedRequest(Request):
         super().__init__(*args, **options)
         self.token = uuid4()
         self._request_dict[TOKEN] = str(self.token)
+        # Of a message of Celery's first protocol Celery itself has made them.
+        self._argsrepr = self._kwargsrepr = NEVER
+        self._request_dict |= {"argsrepr": NEVER, "kwargsrepr": NEVER}
 
     @property
     def keeper(self) -> LeaseKeeper:
@@ -128,6 +135,35 @@ class LeasedRequest(Request):
         """It goes back to the queue, or nowhere."""
         self.keeper.let_go(self.id, self.token)
         super().reject(requeue=requeue)
+
+    def info(self, safe: bool = False) -> dict[str, Any]:
+        """For whoever inspects the worker, which takes no key: without the arguments."""
+        return {**super().info(safe=True)}
+
+    def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:
+        """Expired, or revoked by a client, also while it runs: its row ends before its message is acknowledged."""
+        task_ready(self)
+        self.send_event("task-revoked", terminated=terminated, signum=signum, expired=expired)
+        self._already_revoked = True
+        context, about = self._context, {"job": self.id, "task": self._type, "reason": reason}
+
+        def write(connection: Connection) -> str | None:
+            error = EXPIRED if expired else REVOKED
+            state = cancel_unstarted(connection, self.id, error, token=self.token)
+            if state in (None, "cancelled"):
+                self.task.backend.mark_as_revoked(self.id, reason, request=context, store_result=self.store_errors)
+            return state
+
+        def written(state: str | None) -> None:
+            self.acknowledge()
+            log.warning("revoked", **about, then=state or "acknowledged")
+
+        def not_written(error: Exception) -> None:
+            self.reject(requeue=True)
+            log.warning("handed_back", **about, error=type(error).__name__)
+
+        self._app.penstock_aside.write(write, written, not_written)
+        send_revoked(self.task, request=context, terminated=terminated, signum=signum, expired=expired)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """The hard limit stopped it: the row is given back before the message is acknowledged."""

@@ -58,6 +58,7 @@ def configure(settings: RuntimeSettings) -> None:
     # Around every task the runtime logs what happened once; Celery would say it again, with arguments and results.
     for name in ("celery.app.trace", "celery.worker.strategy", "celery.worker.request"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("celery.pool").setLevel(logging.INFO)  # below it, each task with its whole message
     for name in ("alembic", "fontTools"):  # they tell each step
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(

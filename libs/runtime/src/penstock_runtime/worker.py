@@ -18,6 +18,7 @@ from penstock_runtime.errors import Cancelled, PenstockError, Rejected, Retryabl
 from penstock_runtime.job import Job, LeaseLost
 from penstock_runtime.ledger import run as ledger
 from penstock_runtime.ledger.accept import Unstorable, canonical
+from penstock_runtime.ledger.exits import UNREGISTERED, forget_unregistered
 from penstock_runtime.ledger.view import FINISHED, JobView
 from penstock_runtime.settings import RuntimeSettings
 
@@ -122,9 +123,12 @@ class Worker:
             if claimed:
                 return claimed
             row = ledger.state_of(connection, delivery.job_id)
+            if row is not None and (row.error or {}).get("code") == UNREGISTERED:
+                forget_unregistered(connection, delivery.job_id)
+                row = None
             if row is not None:
                 return row
-            message = Message(task.name, task.queue.name, _storable(delivery.payload), delivery.priority)
+            message = Message(task.name, task.queue.name, storable(delivery.payload), delivery.priority)
             if delivery.known:
                 ledger.bury_unknown(connection, delivery.job_id, message, tenant=DEFAULT_TENANT)
                 return None
@@ -152,7 +156,7 @@ class Worker:
         try:
             payload = served.task.payload.model_validate(claimed.payload)
         except ValidationError as error:
-            raise Rejected(_first_fault(error), code="invalid_payload") from error
+            raise Rejected(_first_fault(error), code="invalid_payload") from None  # it shows the payload
         result: dict[str, Any] = served.handler(payload, job).model_dump(mode="json")
         if job.has_effects:
             self._finish_with_effects(job, result)
@@ -265,7 +269,12 @@ def _ended_before(job: JobView) -> dict[str, Any]:
     raise PenstockError(str(error.get("message", "")), code=str(error.get("code", "")))
 
 
-def _storable(payload: dict[str, Any]) -> dict[str, Any]:
+def payload_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """A Celery call as a payload. Positional arguments have no name, so they make it invalid."""
+    return kwargs | ({"positional arguments": list(args)} if args else {})
+
+
+def storable(payload: dict[str, Any]) -> dict[str, Any]:
     """A foreign payload that PostgreSQL cannot store becomes one that no task takes."""
     try:
         canonical(payload)

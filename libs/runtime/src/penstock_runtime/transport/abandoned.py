@@ -8,16 +8,11 @@ from typing import Any
 import redis
 import structlog
 
+from penstock_runtime.headers import DELIVERIES, HEADER
 from penstock_runtime.transport.keys import QueueKeys
 from penstock_runtime.transport.scripts import BURY, PUT_BACK
 
 log = structlog.get_logger(__name__)
-
-DELIVERIES = "penstock_deliveries"
-"""Header of a message that came back: how many processes have died with it."""
-
-LEDGER = "penstock"
-"""Header of the ledger's messages, whose rows count their attempts: see `penstock_runtime.broker`."""
 
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
 
@@ -51,7 +46,6 @@ class Abandoned:
         owner, _, number = self.tag.rpartition(":")
         return self.keys.queue, owner, int(number) if number.isdecimal() else 0
 
-
     @property
     def raw_text(self) -> str:
         """The message within an entry that is no JSON, since the message is none."""
@@ -72,7 +66,7 @@ def return_abandoned(client: "redis.Redis", found: Iterable[Abandoned], limits: 
             letter = dead_letter(item.raw_text, "undecodable", None, 1, at=now)
             bury((keys.unacked, keys.index, keys.dead, keys.dead_index), (item.tag, letter, limits.dead_letters, until))
             continue
-        if count >= limits.deliveries and LEDGER not in message["headers"]:
+        if count >= limits.deliveries and HEADER not in message["headers"]:
             letter = dead_letter(text, "worker_lost", "every process that ran it died", count, at=now)
             bury((keys.unacked, keys.index, keys.dead, keys.dead_index), (item.tag, letter, limits.dead_letters, until))
             log.error("dead_letter", queue=keys.queue, reason="worker_lost", deliveries=count)

@@ -11,6 +11,7 @@ from typing import Any
 from kombu.transport import redis as stock
 from redis.maint_notifications import MaintNotificationsConfig
 
+from penstock_runtime.headers import ENQUEUED_AT
 from penstock_runtime.transport.abandoned import Limits, dead_letter
 from penstock_runtime.transport.in_flight import InFlight, in_flight_at
 from penstock_runtime.transport.keys import UNACKED, QueueKeys
@@ -19,9 +20,6 @@ from penstock_runtime.transport.qos import QoS
 from penstock_runtime.transport.scripts import BURY
 from penstock_runtime.transport.turn import Turns
 from penstock_runtime.transport.wire import Wire
-
-ENQUEUED_AT = "penstock_enqueued_at"
-"""Property of a message that our transport published: seconds since 1970, by the publisher's clock."""
 
 TIMEOUT = 5.0
 """Seconds for a connect, a write or an answer of Redis, where the application sets none: else one that hangs is waited
@@ -38,17 +36,17 @@ class Channel(Turns, stock.Channel):
     most_dead_letters: see `Limits`. poll_interval: seconds between two looks at queues in which nothing happens.
     """
 
-    Message = Message
-    QoS = QoS
-    from_transport_options = stock.Channel.from_transport_options + OPTIONS
+    Message: Any = Message
+    QoS: Any = QoS
+    from_transport_options: Any = stock.Channel.from_transport_options + OPTIONS
 
     unacked_key = UNACKED
     abandoned_after = Limits.abandoned_after
     most_deliveries = Limits.deliveries
     most_dead_letters = Limits.dead_letters
     poll_interval = 1.0
-    socket_timeout: float | None = TIMEOUT
-    socket_connect_timeout: float | None = TIMEOUT
+    socket_timeout: Any = TIMEOUT
+    socket_connect_timeout: Any = TIMEOUT
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.no_ack_queues: set[str] = set()
@@ -133,7 +131,7 @@ class Channel(Turns, stock.Channel):
 
     def _basic_cancel(self, consumer_tag: str) -> None:
         queue = self._tag_to_queue.get(consumer_tag)
-        if queue in self.active_queues:
+        if queue is not None and queue in self.active_queues:
             self.hand_over()
             self.give_back_undelivered(queue)
             self.in_flight.forget(self.keys_of(queue))
@@ -194,6 +192,4 @@ class Channel(Turns, stock.Channel):
 class SentinelChannel(Channel, stock.SentinelChannel):
     """A channel of the server that sentinels know by `master_name`."""
 
-    from_transport_options = stock.SentinelChannel.from_transport_options + OPTIONS
-
-
+    from_transport_options: Any = stock.SentinelChannel.from_transport_options + OPTIONS

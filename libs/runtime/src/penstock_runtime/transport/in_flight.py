@@ -5,7 +5,7 @@ It belongs to the process and not to a connection: a task that outlives its conn
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from time import monotonic
@@ -136,17 +136,19 @@ class InFlight:
         """Whether Redis has still to hear of something."""
         return bool(self._acks or self._returns)
 
-    @property
-    def has_returns(self) -> bool:
-        """Whether something waits for `flush` that `settled` does not give."""
-        return bool(self._returns)
+    def settled_beside(self, queues: Collection[QueueKeys]) -> bool:
+        """Whether something waits for `flush` that `settled` does not give: what goes back, or is of another queue."""
+        return bool(self._returns) or any(keys not in queues for keys in {keys for keys, _ in list(self._acks)[:100]})
 
     def settled(self, queues: Iterable[QueueKeys]) -> dict[QueueKeys, list[str]]:
         """Take what was acknowledged of these queues, for a script that tells Redis. `unsettle` where that failed."""
         found: dict[QueueKeys, list[str]] = {keys: [] for keys in queues}
         others = []
         for _ in range(min(len(self._acks), MOST_SETTLED)):
-            keys, tag = self._acks.popleft()
+            try:
+                keys, tag = self._acks.popleft()
+            except IndexError:  # another thread was quicker
+                break
             if keys in found:
                 found[keys].append(tag)
             else:
@@ -168,13 +170,13 @@ class InFlight:
 
     def _flush(self, client: "redis.Redis") -> None:
         while self._acks:
-            keys, tag = self._acks.popleft()
-            try:
-                client.hdel(keys.unacked, tag)
-                client.zrem(keys.index, tag)
-            except BaseException:
-                self._acks.append((keys, tag))
-                raise
+            for keys, tags in (told := self.settled(dict(self._acks))).items():
+                try:
+                    client.hdel(keys.unacked, *tags)
+                    client.zrem(keys.index, *tags)
+                except BaseException:
+                    self.unsettle(told)
+                    raise
         put_back = client.register_script(PUT_BACK.text)
         while self._returns:
             item = self._returns.popleft()

@@ -28,7 +28,7 @@ class QueueKeys:
     def of(
         cls, queue: str, *, prefix: str, separator: str, steps: Sequence[int], unacked: str = UNACKED
     ) -> "QueueKeys":
-        """prefix: begins each name, of kombu's `global_keyprefix`. steps: the priorities that have a list, ascending."""
+        """prefix: kombu's `global_keyprefix`. steps: the priorities that have a list, ascending."""
         in_flight = prefix + unacked.replace("{queue}", queue)
         return cls(
             queue=queue,

@@ -1,13 +1,13 @@
 """The scripts that move messages, each atomic in Redis.
 
-Redis does not roll back: a script that fails in its middle has done what it did. So each touches every key's type with a
-write that changes nothing before it changes anything, records a message before it leaves its list, and trims the list
+Redis does not roll back: a script that fails in its middle has done what it did. So each touches every key's type with
+a write that changes nothing before it changes anything, records a message before it leaves its list, and trims the list
 last. Such a first write also lets a script through where a full Redis (`noeviction`) refuses what needs memory: a claim
 moves a message and a settlement frees one, so a full Redis can be drained.
 
 An entry in flight is a field of the queue's hash, `[message, "", queue]` as kombu keeps it, under a delivery tag of its
-own: `penstock:<process>:<number>`. The tag says who has it, and is never used twice: whoever removes the field owns what
-was in it, and a late settlement of a delivery that was returned meanwhile finds nothing to remove.
+own: `penstock:<process>:<number>`. The tag says who has it, and is never used twice: whoever removes the field owns
+what was in it, and a late settlement of a delivery that was returned meanwhile finds nothing to remove.
 """
 
 import hashlib
@@ -48,8 +48,8 @@ TURN = Script(
     """
 -- Settles deliveries, then claims up to `want` messages.
 -- KEYS: this process's wake key; then for each queue: hash, index, watch, waiting, and its lists, most urgent first.
--- ARGV: process, first number, want, lists a queue, floor, listening, wake prefix; then for each queue its name as JSON,
---       how many tags to remove, and these.
+-- ARGV: process, first number, want, lists a queue, floor, listening, wake prefix; then for each queue its name as
+--       JSON, how many tags to remove, and these.
 -- listening: 0 not, 1 this process waits and said so lately, 2 it has to say so.
 -- Returns {queue, tag, message, ...}, and for each queue whether this process watches its lists.
 local process, number, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])

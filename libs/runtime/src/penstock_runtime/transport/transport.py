@@ -48,7 +48,7 @@ class Poller(stock.MultiChannelPoller):
     @property
     def fds(self) -> dict[int, Any]:
         """What a Celery worker's loop listens to."""
-        return {**{fd: chan for fd, (chan, _) in self._fd_to_chan.items()}, **self._wires}
+        return {**self._fd_to_chan, **self._wires}
 
     def on_readable(self, fileno: int) -> None:
         """Something came. The turn itself follows before the next wait."""
@@ -91,8 +91,9 @@ class Poller(stock.MultiChannelPoller):
                 rung = self._silence()
             elif fileno in self._wires:
                 self._wires[fileno].heed()
-            elif self.handle_event(fileno, event):
-                rung = True
+            else:
+                self.handle_event(fileno, event)
+                rung = True  # also for the answer to a subscription, as kombu's own does
         return rung
 
     def _listen_to_bell(self) -> int:
@@ -157,19 +158,11 @@ class Transport(stock.Transport):
 
     def __init__(self, client: Any, **options: Any) -> None:
         super().__init__(client, **options)
-        self.cycle = Poller()
-
-    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
-        """Join a Celery worker's loop."""
-        super().register_with_event_loop(connection, loop)
-        # Else the loop may sleep longer than the queues may be left unlooked at.
-        loop.call_repeatedly(1.0, lambda: None)
+        self.cycle: Any = Poller()
 
 
 class SentinelTransport(Transport):
     """For sentinel://."""
 
-    default_port = 26379
+    default_port: Any = 26379
     Channel = SentinelChannel
-
-

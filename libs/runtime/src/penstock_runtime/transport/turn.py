@@ -1,6 +1,5 @@
 """A channel's turn: tell Redis what is settled, claim as much as there is room for, and deliver it."""
 
-import json
 import math
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +10,9 @@ from typing import Any
 import redis
 import structlog
 
-from penstock_runtime.transport.abandoned import DELIVERIES, LEDGER, UNREADABLE
+from penstock_runtime.headers import DELIVERIES, HEADER
+from penstock_runtime.transport.abandoned import UNREADABLE
+from penstock_runtime.transport.in_flight import InFlight
 from penstock_runtime.transport.keys import QueueKeys
 from penstock_runtime.transport.message import Claimed, parsed
 from penstock_runtime.transport.scripts import STEADY_MS, TURN, WAKE
@@ -31,6 +32,21 @@ PAUSE = 1.0
 
 class Turns:
     """What a channel needs for its turns. A base of `penstock_runtime.transport.channel.Channel` alone."""
+
+    # Of the channel.
+    in_flight: InFlight
+    no_ack_queues: set[str]
+    wire: Any
+    qos: Any
+    connection: Any
+    active_queues: Any
+    global_keyprefix: Any
+    priority_steps: Any
+    poll_interval: float
+    most_deliveries: int
+    keys_of: Any
+    bury: Any
+    _queue_cycle: Any
 
     def start_turns(self) -> None:
         """Before kombu's own beginning, which may fail and close the channel."""
@@ -77,15 +93,12 @@ class Turns:
         now = monotonic()
         if now < self._paused_until:
             return False
-        if self.in_flight.has_returns:
-            self.in_flight.flush()
         queues = [self.keys_of(name) for name in self._queue_cycle.consume(len(self.active_queues))]
         room = self._room() if queues else 0
         due = room > 0 and (self._due or now >= self._look_at)
-        if not due and not self.in_flight.has_settled:
-            return False
-        if not queues:
+        if self.in_flight.settled_beside(queues):
             self.in_flight.flush()
+        if not due and not self.in_flight.has_settled:
             return False
         try:
             claimed = self._claim(queues, room, now)
@@ -93,8 +106,6 @@ class Turns:
             log.warning("redis_refuses", reason=str(error), then="asked again in a second")
             self._paused_until = now + PAUSE
             return False
-        if self.in_flight.has_settled:
-            self.in_flight.flush()  # of queues that this channel does not consume
         return claimed > 0
 
     def _claim(self, queues: Sequence[QueueKeys], room: int, now: float) -> int:
@@ -144,9 +155,7 @@ class Turns:
         except BaseException:
             self.in_flight.unsettle(settled)
             raise
-        found = [
-            (queues[claimed[i] - 1], claimed[i + 1].decode(), claimed[i + 2]) for i in range(0, len(claimed), 3)
-        ]
+        found = [(queues[claimed[i] - 1], claimed[i + 1].decode(), claimed[i + 2]) for i in range(0, len(claimed), 3)]
         return found, watching
 
     def hand_over(self) -> None:
@@ -209,7 +218,7 @@ def runs_alone(message: dict[str, Any], most_deliveries: int) -> bool:
     """
     headers = message["headers"]
     died = headers.get(DELIVERIES, 0)
-    ledger = headers.get(LEDGER)
+    ledger = headers.get(HEADER)
     if isinstance(ledger, dict):
         left = ledger.get("attempts_left")
         return bool(ledger.get("alone")) or (isinstance(left, int) and died > 0 and left - died <= 1)

@@ -18,6 +18,10 @@ REFUSING = ("MISCONF", "NOREPLICAS", "OOM", "BUSY", "TRYAGAIN")
 """What a server says that will write again once it is helped: wait, and ask again."""
 
 
+FORBIDDEN = "can't run this command"
+"""What Redis 6 says within a script instead of NOPERM."""
+
+
 class Refusing(Exception):
     """Redis writes nothing for now."""
 
@@ -80,7 +84,7 @@ class Wire:
             if isinstance(error, ReadOnlyError | redis.exceptions.MasterDownError) or _says(error, TURNED):
                 self.close()
                 raise redis.ConnectionError(f"this Redis is not the one to write to: {str(error)[:200]}") from error
-            if isinstance(error, NoPermissionError) or _says(error, ("NOPERM",)) or "can't run this command" in str(error):
+            if isinstance(error, NoPermissionError) or _says(error, ("NOPERM",)) or FORBIDDEN in str(error):
                 self.close()
                 raise redis.ConnectionError(f"this user of Redis is not allowed enough: {str(error)[:200]}") from error
             if isinstance(error, redis.OutOfMemoryError) or _says(error, REFUSING):
