@@ -1,0 +1,166 @@
+"""One run of one worker: started on a queue that is full, measured by what Redis says is left, stopped, and asked."""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import nan
+from pathlib import Path
+
+import psutil
+import redis
+from bench.commands import executed, watching
+from bench.messages import Copies
+from bench.running import ROOT, Ground, cpu_seconds
+from bench.worker_app import QUEUE, SETUP_VARIABLE, TALLY, URL_VARIABLE, Setup, Tally, make_app
+
+from penstock_cli.local.processes import Child, ProcessError, Program
+
+EVERY = 0.02
+"""Seconds between two looks at the queue."""
+
+PATIENCE = 60.0
+"""Seconds for a worker to start, to take another message, and to end."""
+
+NOOP = "bench.noop"
+
+
+@dataclass
+class Run:
+    """What one run took. `executed` and `sent`: commands a task, by name; `sent` only where it was watched.
+
+    worker_us, redis_us: CPU time, microseconds a task.
+    """
+
+    rate: float
+    count: int
+    worker_us: float
+    redis_us: float
+    executed: dict[str, float]
+    sent: dict[str, float] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+
+class Bench:
+    """A Redis on which workers take turns."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.url, self.redis_process = ground.redis_url, ground.redis_process
+        self.folder: Path = ground.folder
+        self.client = redis.Redis.from_url(self.url, single_connection_client=True)
+
+    def empty(self) -> None:
+        """Forget everything, in the append-only file too: it would be rewritten in the midst of a run."""
+        self.client.config_set("auto-aof-rewrite-percentage", 0)
+        self.client.flushall()
+        self.client.bgrewriteaof()
+        while self.client.info("persistence")["aof_rewrite_in_progress"]:
+            time.sleep(EVERY)
+
+    def copies(self, setup: Setup, task: str) -> Copies:
+        """Messages of a task, as this application's producer makes them."""
+        with make_app(setup, self.url, Tally()) as app:
+            return Copies(app, task, self.client)
+
+    def left(self, setup: Setup) -> int:
+        """Messages on the list and in flight."""
+        # In this order: what a worker takes in between is counted twice, not never.
+        return int(self.client.llen(QUEUE)) + int(self.client.hlen(setup.unacked))
+
+    def wait_until_left(self, setup: Setup, most: int) -> None:
+        """Return once so many are left at most. Raises ProcessError after too long."""
+        deadline = time.monotonic() + PATIENCE
+        while self.left(setup) > most:
+            if time.monotonic() > deadline:
+                raise ProcessError(f"{setup.transport}: {self.left(setup)} messages were left after {PATIENCE:g} s")
+            time.sleep(EVERY)
+
+    @contextmanager
+    def worker(self, setup: Setup) -> Iterator[psutil.Process]:
+        """A worker so set up, starting. It is stopped at the end, and killed if it does not end."""
+        command = [sys.executable, "-m", "celery", "-A", "bench.worker_app", *setup.arguments]
+        environment = {SETUP_VARIABLE: setup.text, URL_VARIABLE: self.url, "PYTHONPATH": str(ROOT)}
+        program = Program(f"worker-{setup.transport}", "works", command, lambda said: True, environment=environment)
+        child = Child(program, self.folder / f"{program.name}.log", self.folder, 100_000_000)
+        child.start()
+        try:
+            yield psutil.Process(child.pid)
+            child.ask_to_stop()
+            deadline = time.monotonic() + PATIENCE
+            while not child.has_stopped() and time.monotonic() < deadline:
+                time.sleep(EVERY)
+        finally:
+            child.kill()
+
+    def tally(self) -> Tally:
+        """What the last worker said it has done: nothing where it said nothing."""
+        said = self.client.getdel(TALLY)
+        return Tally(**json.loads(said)) if isinstance(said, bytes) else Tally()
+
+
+def run(bench: Bench, setup: Setup, count: int, look: Callable[[int, psutil.Process], None] | None = None) -> Run:
+    """Fill the queue, and let a worker so set up empty it. `look` is told at each look how many are done."""
+    bench.empty()
+    bench.copies(setup, NOOP).fill(bench.client, range(1, count + 1))
+    with bench.worker(setup) as process:
+        result = _measured(bench, setup, count, process, look or (lambda done, process: None))
+    result.faults = faults(setup.transport, bench.tally(), count)
+    return result
+
+
+def _measured(
+    bench: Bench, setup: Setup, count: int, process: psutil.Process, look: Callable[[int, psutil.Process], None]
+) -> Run:
+    bench.wait_until_left(setup, count - 1)
+    left = bench.left(setup)
+    begin, first = time.perf_counter(), count - left
+    calls, cpu = executed(bench.client), (cpu_seconds(process), cpu_seconds(bench.redis_process))
+    looks, progress = 0, (left, time.monotonic())
+    while left:
+        time.sleep(EVERY)
+        left, looks = bench.left(setup), looks + 1
+        look(count - left, process)
+        if left < progress[0]:
+            progress = (left, time.monotonic())
+        elif time.monotonic() > progress[1] + PATIENCE:
+            raise ProcessError(f"{setup.transport}: nothing was done for {PATIENCE:g} s, {left} messages are left")
+    seconds, done = time.perf_counter() - begin, count - first
+    worker, server = cpu_seconds(process) - cpu[0], cpu_seconds(bench.redis_process) - cpu[1]
+    own = Counter(llen=looks, hlen=looks, info=1)
+    called = executed(bench.client) - calls - own
+    return Run(
+        rate=done / seconds,
+        count=count,
+        worker_us=worker / done * 1e6,
+        redis_us=server / done * 1e6,
+        executed={name: times / done for name, times in called.items()},
+    )
+
+
+def watch(bench: Bench, setup: Setup, count: int) -> Run:
+    """As `run`, but with MONITOR, which slows it: for `sent` and `executed`, and no other figure."""
+    bench.empty()
+    bench.copies(setup, NOOP).fill(bench.client, range(1, count + 1))
+    with watching(bench.url, bench.client) as watched, bench.worker(setup):
+        bench.wait_until_left(setup, count - 1)
+        began, left = _time(bench.client), bench.left(setup)
+        bench.wait_until_left(setup, 0)
+        ended = _time(bench.client)
+    watched.commands = [one for one in watched.commands if began <= one.at <= ended]
+    sent, called = ({name: n / left for name, n in calls.items()} for calls in (watched.sent(), watched.executed()))
+    return Run(nan, count, nan, nan, called, sent, faults(setup.transport, bench.tally(), count))
+
+
+def _time(client: "redis.Redis") -> float:
+    seconds, microseconds = client.time()
+    return float(seconds + microseconds / 1e6)
+
+
+def faults(name: str, tally: Tally, count: int) -> list[str]:
+    """What a worker did not do of the numbers from 1 to `count`, in a sentence; nothing where all is well."""
+    if (tally.count, tally.total) == (count, count * (count + 1) // 2):
+        return []
+    return [f"{name}: its tasks ran {tally.count} times with a sum of {tally.total}, for the numbers from 1 to {count}"]
