@@ -1,4 +1,4 @@
-"""Which commands a Redis was given: counted by itself, or one by one with MONITOR, which tells a script's from a client's."""
+"""Which commands a Redis was given: counted by itself, or one by one by MONITOR, which knows scripts from clients."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""Messages by the thousand: each as the application's own producer makes it, with an id, a tag and a number of its own."""
+"""Messages by the thousand: each as the application's own producer makes it, with its own id, tag and number."""
 
 import json
 from base64 import b64decode, b64encode

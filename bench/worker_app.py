@@ -37,6 +37,7 @@ class Setup:
     conf: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     loglevel: str = "WARNING"
+    environment: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: str) -> "Setup":

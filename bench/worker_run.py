@@ -14,7 +14,7 @@ import psutil
 import redis
 from bench.commands import executed, watching
 from bench.messages import Copies
-from bench.running import ROOT, Ground, cpu_seconds
+from bench.running import ROOT, cpu_seconds
 from bench.worker_app import QUEUE, SETUP_VARIABLE, TALLY, URL_VARIABLE, Setup, Tally, make_app
 
 from penstock_cli.local.processes import Child, ProcessError, Program
@@ -45,12 +45,12 @@ class Run:
 
 
 class Bench:
-    """A Redis on which workers take turns."""
+    """A Redis on this machine on which workers take turns; `folder` is for their logs."""
 
-    def __init__(self, ground: Ground) -> None:
-        self.url, self.redis_process = ground.redis_url, ground.redis_process
-        self.folder: Path = ground.folder
-        self.client = redis.Redis.from_url(self.url, single_connection_client=True)
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.folder = url, folder
+        self.client = redis.Redis.from_url(url, single_connection_client=True)
+        self.redis_process = psutil.Process(self.client.info("server")["process_id"])
 
     def empty(self) -> None:
         """Forget everything, in the append-only file too: it would be rewritten in the midst of a run."""
@@ -82,23 +82,30 @@ class Bench:
     def worker(self, setup: Setup) -> Iterator[psutil.Process]:
         """A worker so set up, starting. It is stopped at the end, and killed if it does not end."""
         command = [sys.executable, "-m", "celery", "-A", "bench.worker_app", *setup.arguments]
-        environment = {SETUP_VARIABLE: setup.text, URL_VARIABLE: self.url, "PYTHONPATH": str(ROOT)}
+        environment = {SETUP_VARIABLE: setup.text, URL_VARIABLE: self.url, "PYTHONPATH": str(ROOT)} | setup.environment
         program = Program(f"worker-{setup.transport}", "works", command, lambda said: True, environment=environment)
-        child = Child(program, self.folder / f"{program.name}.log", self.folder, 100_000_000)
-        child.start()
-        try:
+        with running(program, self.folder) as child:
             yield psutil.Process(child.pid)
-            child.ask_to_stop()
-            deadline = time.monotonic() + PATIENCE
-            while not child.has_stopped() and time.monotonic() < deadline:
-                time.sleep(EVERY)
-        finally:
-            child.kill()
 
     def tally(self) -> Tally:
         """What the last worker said it has done: nothing where it said nothing."""
         said = self.client.getdel(TALLY)
         return Tally(**json.loads(said)) if isinstance(said, bytes) else Tally()
+
+
+@contextmanager
+def running(program: Program, folder: Path) -> Iterator[Child]:
+    """A program started, perhaps not ready yet. It is asked to stop at the end, and killed if it does not."""
+    child = Child(program, folder / f"{program.name}.log", folder, 100_000_000)
+    child.start()
+    try:
+        yield child
+        child.ask_to_stop()
+        deadline = time.monotonic() + PATIENCE
+        while not child.has_stopped() and time.monotonic() < deadline:
+            time.sleep(EVERY)
+    finally:
+        child.kill()
 
 
 def run(bench: Bench, setup: Setup, count: int, look: Callable[[int, psutil.Process], None] | None = None) -> Run:
