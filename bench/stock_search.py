@@ -38,6 +38,9 @@ installed packages for a backend before each task, since to it each greenlet is 
 CONCURRENCIES = (1, 4, 10, 50, 100, 200, 500)
 PREFETCHES = (1, 4, 10, 0)
 BEST_OF_GRID = 6
+LONGEST = 15.0
+"""Seconds after which a run is ended: some settings run one task a second."""
+
 GAIN = 1.01
 """How much faster a setting must be alone to be tried again."""
 
@@ -119,7 +122,7 @@ def keep(search: Search, machine: Machine) -> None:
 def search(ground: Ground, rounds: int, seconds: float, say: Callable[[str], None]) -> Search:
     """Try all. rounds: of the last stage; seconds: about how long each run lasts."""
     found, bench = Search(), Bench(ground.redis_url, ground.folder)
-    pace = run(bench, BASE, 1000).rate
+    pace = run(bench, replace(BASE, prefetch=0), 2000).rate
 
     def stage(name: str, setups: Mapping[str, Setup], times: int) -> list[Tried]:
         tried = [Tried(name, which, setup) for which, setup in setups.items()]
@@ -144,15 +147,15 @@ def search(ground: Ground, rounds: int, seconds: float, say: Callable[[str], Non
     alone = stage("one setting changed", changed, max(2, rounds - 1))
     base = next(one for one in alone if one.name == size.name)
     gains = [one.name for one in alone if one.rate > base.rate * GAIN]
-    last = {name: changed[name] for name in (size.name, *gains)} | (
-        {"all of these": _all(size.setup, gains)} if gains else {}
-    )
+    last = {name: changed[name] for name in (size.name, *gains)}
+    if len(gains) > 1:
+        last["all of these"] = _all(size.setup, gains)
     stage("the faster ones", last, rounds)
     return found
 
 
 def _add(found: Search, one: Tried, bench: Bench, tasks: float) -> None:
-    got = run(bench, one.setup, max(500, round(tasks)))
+    got = run(bench, one.setup, max(500, round(tasks)), longest=LONGEST)
     one.rates.append(round(got.rate, 1))
     one.worker_us.append(round(got.worker_us, 1))
     one.commands.append(round(sum(got.executed.values()), 2))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import nan
+from math import inf, nan
 from pathlib import Path
 
 import psutil
@@ -108,25 +108,29 @@ def running(program: Program, folder: Path) -> Iterator[Child]:
         child.kill()
 
 
-def run(bench: Bench, setup: Setup, count: int, look: Callable[[int, psutil.Process], None] | None = None) -> Run:
-    """Fill the queue, and let a worker so set up empty it. `look` is told at each look how many are done."""
+Look = Callable[[int, psutil.Process], None]
+
+
+def run(bench: Bench, setup: Setup, count: int, look: Look | None = None, longest: float = inf) -> Run:
+    """Fill the queue, and let a worker so set up empty it, or work for so many seconds.
+
+    look: is told at each look how many are done, and by whom.
+    """
     bench.empty()
     bench.copies(setup, NOOP).fill(bench.client, range(1, count + 1))
     with bench.worker(setup) as process:
-        result = _measured(bench, setup, count, process, look or (lambda done, process: None))
-    result.faults = faults(setup.transport, bench.tally(), count)
+        result = _measured(bench, setup, count, process, look or (lambda done, process: None), longest)
+    result.faults = faults(setup.transport, bench.tally(), count, done=result.count)
     return result
 
 
-def _measured(
-    bench: Bench, setup: Setup, count: int, process: psutil.Process, look: Callable[[int, psutil.Process], None]
-) -> Run:
+def _measured(bench: Bench, setup: Setup, count: int, process: psutil.Process, look: Look, longest: float) -> Run:
     bench.wait_until_left(setup, count - 1)
     left = bench.left(setup)
     begin, first = time.perf_counter(), count - left
     calls, cpu = executed(bench.client), (cpu_seconds(process), cpu_seconds(bench.redis_process))
     looks, progress = 0, (left, time.monotonic())
-    while left:
+    while left and time.perf_counter() < begin + longest:
         time.sleep(EVERY)
         left, looks = bench.left(setup), looks + 1
         look(count - left, process)
@@ -134,16 +138,16 @@ def _measured(
             progress = (left, time.monotonic())
         elif time.monotonic() > progress[1] + PATIENCE:
             raise ProcessError(f"{setup.transport}: nothing was done for {PATIENCE:g} s, {left} messages are left")
-    seconds, done = time.perf_counter() - begin, count - first
+    seconds, done = time.perf_counter() - begin, count - left - first
     worker, server = cpu_seconds(process) - cpu[0], cpu_seconds(bench.redis_process) - cpu[1]
     own = Counter(llen=looks, hlen=looks, info=1)
     called = executed(bench.client) - calls - own
     return Run(
         rate=done / seconds,
-        count=count,
-        worker_us=worker / done * 1e6,
-        redis_us=server / done * 1e6,
-        executed={name: times / done for name, times in called.items()},
+        count=count - left,
+        worker_us=worker / max(done, 1) * 1e6,
+        redis_us=server / max(done, 1) * 1e6,
+        executed={name: times / max(done, 1) for name, times in called.items()},
     )
 
 
@@ -166,8 +170,12 @@ def _time(client: "redis.Redis") -> float:
     return float(seconds + microseconds / 1e6)
 
 
-def faults(name: str, tally: Tally, count: int) -> list[str]:
-    """What a worker did not do of the numbers from 1 to `count`, in a sentence; nothing where all is well."""
-    if (tally.count, tally.total) == (count, count * (count + 1) // 2):
+def faults(name: str, tally: Tally, count: int, done: int | None = None) -> list[str]:
+    """What a worker did not do of the numbers from 1 to `count`, in a sentence; nothing where all is well.
+
+    done: how many of them, from 1 on, it was seen to have done; it may have done more until it ended.
+    """
+    least = count if done is None else done
+    if least <= tally.count <= count and tally.total == tally.count * (tally.count + 1) // 2:
         return []
     return [f"{name}: its tasks ran {tally.count} times with a sum of {tally.total}, for the numbers from 1 to {count}"]
