@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import inf, nan
+from math import inf
 from pathlib import Path
 
 import psutil
@@ -15,7 +15,7 @@ import redis
 from bench.commands import executed, watching
 from bench.messages import Copies
 from bench.running import ROOT, cpu_seconds
-from bench.worker_app import QUEUE, SETUP_VARIABLE, TALLY, URL_VARIABLE, Setup, Tally, make_app
+from bench.worker_app import QUEUE, SETUP_VARIABLE, TALLY, URL_VARIABLE, Setup, Tally
 
 from penstock_cli.local.processes import Child, ProcessError, Program
 
@@ -30,9 +30,9 @@ NOOP = "bench.noop"
 
 @dataclass
 class Run:
-    """What one run took. `executed` and `sent`: commands a task, by name; `sent` only where it was watched.
+    """What one run took. `count`: tasks that were done. worker_us, redis_us: CPU time, microseconds a task.
 
-    worker_us, redis_us: CPU time, microseconds a task.
+    executed: commands a task, by name, with those that scripts call.
     """
 
     rate: float
@@ -40,8 +40,16 @@ class Run:
     worker_us: float
     redis_us: float
     executed: dict[str, float]
-    sent: dict[str, float] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Commands:
+    """Commands a task, by name: those that the worker sent, and those that Redis executed, scripts' too."""
+
+    sent: dict[str, float]
+    executed: dict[str, float]
+    faults: list[str]
 
 
 class Bench:
@@ -50,6 +58,7 @@ class Bench:
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder = url, folder
         self.client = redis.Redis.from_url(url, single_connection_client=True)
+        self._copies: dict[tuple[str, str], Copies] = {}
         self.redis_process = psutil.Process(self.client.info("server")["process_id"])
 
     def empty(self) -> None:
@@ -62,8 +71,10 @@ class Bench:
 
     def copies(self, setup: Setup, task: str) -> Copies:
         """Messages of a task, as this application's producer makes them."""
-        with make_app(setup, self.url, Tally()) as app:
-            return Copies(app, task, self.client)
+        about = setup.text, task
+        if about not in self._copies:
+            self._copies[about] = Copies(setup, self.url, task, self.client)
+        return self._copies[about]
 
     def left(self, setup: Setup) -> int:
         """Messages on the list and in flight."""
@@ -151,8 +162,8 @@ def _measured(bench: Bench, setup: Setup, count: int, process: psutil.Process, l
     )
 
 
-def watch(bench: Bench, setup: Setup, count: int) -> Run:
-    """As `run`, but with MONITOR, which slows it: for `sent` and `executed`, and no other figure."""
+def watch(bench: Bench, setup: Setup, count: int) -> Commands:
+    """As `run`, but with MONITOR, which slows it: for its commands, and no other figure."""
     bench.empty()
     bench.copies(setup, NOOP).fill(bench.client, range(1, count + 1))
     with watching(bench.url, bench.client) as watched, bench.worker(setup):
@@ -162,7 +173,7 @@ def watch(bench: Bench, setup: Setup, count: int) -> Run:
         ended = _time(bench.client)
     watched.commands = [one for one in watched.commands if began <= one.at <= ended]
     sent, called = ({name: n / left for name, n in calls.items()} for calls in (watched.sent(), watched.executed()))
-    return Run(nan, count, nan, nan, called, sent, faults(setup.transport, bench.tally(), count))
+    return Commands(sent, called, faults(setup.transport, bench.tally(), count))
 
 
 def _time(client: "redis.Redis") -> float:

@@ -10,7 +10,7 @@ from bench.pss import MIB, pss
 from bench.running import Ground
 from bench.stock_search import BASE, fastest
 from bench.worker_app import OURS, Setup
-from bench.worker_run import Bench, Run, run, watch
+from bench.worker_run import Bench, Commands, Run, run, watch
 
 PENSTOCK, CELERY = "Penstock", "Celery, fastest"
 
@@ -63,16 +63,17 @@ class Result:
     wanted: Wanted
     setups: dict[str, Setup]
     rounds: dict[str, list[Run]] = field(default_factory=dict)
-    watched: dict[str, Run] = field(default_factory=dict)
+    watched: dict[str, Commands] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     memory_run: Run | None = None
 
     @property
     def faults(self) -> list[str]:
         """What a worker did not do that it was counted for."""
-        remembered = [self.memory_run] if self.memory_run else []
-        runs = [*self.rounds.values(), self.watched.values(), remembered]
-        return [fault for some in runs for one in some for fault in one.faults]
+        done: list[Run | Commands] = [one for runs in self.rounds.values() for one in runs]
+        done += self.watched.values()
+        done += [self.memory_run] if self.memory_run else []
+        return [fault for one in done for fault in one.faults]
 
     def median(self, name: str, figure: Callable[[Run], float]) -> float:
         """The median round's."""
