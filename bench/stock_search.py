@@ -41,8 +41,8 @@ BEST_OF_GRID = 6
 LONGEST = 15.0
 """Seconds after which a run is ended: some settings run one task a second."""
 
-GAIN = 1.01
-"""How much faster a setting must be alone to be tried again."""
+GAIN, MOST_GAINS = 1.01, 4
+"""How much faster a setting must be alone to be tried again, and how many of them at most."""
 
 
 def _conf(**conf: Any) -> Callable[[Setup], Setup]:
@@ -146,7 +146,7 @@ def search(ground: Ground, rounds: int, seconds: float, say: Callable[[str], Non
     changed = {size.name: size.setup} | {name: change(size.setup) for name, change in CHANGES.items()}
     alone = stage("one setting changed", changed, max(2, rounds - 1))
     base = next(one for one in alone if one.name == size.name)
-    gains = [one.name for one in alone if one.rate > base.rate * GAIN]
+    gains = [one.name for one in alone if one.rate > base.rate * GAIN][:MOST_GAINS]
     last = {name: changed[name] for name in (size.name, *gains)}
     if len(gains) > 1:
         last["all of these"] = _all(size.setup, gains)
