@@ -71,6 +71,7 @@ CHANGES: Mapping[str, Callable[[Setup], Setup]] = {
     "unacked_restore_interval 1 h": _options(unacked_restore_interval=3600),
     "no health check": _options(health_check_interval=0),
     "socket_keepalive": _options(socket_keepalive=True),
+    "gevent tracks no tree": lambda setup: replace(setup, environment={"GEVENT_TRACK_GREENLET_TREE": "false"}),
     "python -O": lambda setup: replace(setup, environment={"PYTHONOPTIMIZE": "1"}),
 }
 
