@@ -107,7 +107,8 @@ def worked(result: worker_throughput.Result) -> RenderableType:
         f"tasks that do nothing, one saturated gevent worker: {result.wanted.rounds} rounds of about"
         f" {result.wanted.seconds:g} s; medians",
         "contestant",
-        "settings",
+        "-c",
+        "prefetch",
         "tasks/s",
         "slowest – fastest",
         "worker µs/task",
@@ -120,13 +121,14 @@ def worked(result: worker_throughput.Result) -> RenderableType:
         setup, watched = result.setups[name], result.watched[name]
         table.add_row(
             name,
-            f"-c {setup.concurrency}, prefetch {setup.prefetch or '∞'}",
+            f"{setup.concurrency}",
+            f"{setup.prefetch or '∞'}",
             f"{result.median(name, lambda one: one.rate):,.0f}",
             f"{min(rates):,.0f} – {max(rates):,.0f}",
             f"{result.median(name, lambda one: one.worker_us):,.0f}",
             f"{result.median(name, lambda one: one.redis_us):,.0f}",
             f"{sum(watched.sent.values()):.2f}",
-            f"{sum(watched.executed.values()):.2f}",
+            f"{result.median(name, lambda one: sum(one.executed.values())):.2f}",
         )
     ratio, memory = result.ratio, result.memory
     sent = sum(result.watched[worker_throughput.PENSTOCK].sent.values())
