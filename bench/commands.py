@@ -25,6 +25,12 @@ def executed(client: "redis.Redis") -> Counter[str]:
     return Counter({name.removeprefix("cmdstat_"): told["calls"] for name, told in client.info("commandstats").items()})
 
 
+def redis_time(client: "redis.Redis") -> float:
+    """Seconds since 1970, by Redis's clock."""
+    seconds, microseconds = client.time()
+    return float(seconds + microseconds / 1e6)
+
+
 @dataclass(frozen=True)
 class Seen:
     """A command: when by Redis's clock, from which client (its address, or SCRIPT), and its name in small letters."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from bench.commands import Watched, executed, watching
+from bench.commands import SCRIPT, Watched, executed, redis_time, watching
 from bench.crowd import READY
 from bench.progress import steps
 from bench.running import ROOT, Ground
@@ -28,10 +28,11 @@ SETTLING = 5.0
 BETWEEN = 0.15
 """Seconds between two lone messages, about: a tenth more or less, so that nothing keeps step with it."""
 
-AFTER_PUSH = 0.1
+AFTER_PUSH = 0.05
 """Seconds after a push in which a consumer's command counts as a wake-up."""
 
 BETWEEN_PUSHES = 0.4
+"""Seconds, half as long to half as long again."""
 
 
 @dataclass(frozen=True)
@@ -139,36 +140,36 @@ def _idle(bench: Bench, seconds: float) -> Idle:
 
 def _crowd(bench: Bench, setup: Setup, wanted: Wanted) -> Crowd:
     bench.empty()
-    copies = bench.copies(setup, STAMP)
+    copies, drawn, pushed_at = bench.copies(setup, STAMP), random.Random(1), []
+    quiet = wanted.pushes * BETWEEN_PUSHES
     with consumers(bench, setup, wanted.consumers):
         time.sleep(SETTLING)
-        quiet = wanted.pushes * BETWEEN_PUSHES
+        began = redis_time(bench.client)
         with watching(bench.url, bench.client) as idle:
             time.sleep(quiet)
-        pushed_at = []
         with watching(bench.url, bench.client) as busy:
             for _ in range(wanted.pushes):
-                seconds, microseconds = bench.client.time()
-                pushed_at.append(seconds + microseconds / 1e6)
+                pushed_at.append(redis_time(bench.client))
                 bench.client.lpush(QUEUE, copies.copy(0))
-                time.sleep(BETWEEN_PUSHES)
+                time.sleep(BETWEEN_PUSHES * drawn.uniform(0.5, 1.5))
             bench.wait_until_left(setup, 0)
-    began = idle.commands[0].at if idle.commands else 0.0
-    unpushed = [began + number * BETWEEN_PUSHES for number in range(wanted.pushes)]
+            ended = redis_time(bench.client)
+    share = (ended - pushed_at[0]) / quiet
+    windows = [began + number * AFTER_PUSH for number in range(round(quiet / AFTER_PUSH))]
     return Crowd(
-        sent=(busy.sent().total() - idle.sent().total()) / wanted.pushes,
-        executed=(busy.executed().total() - idle.executed().total()) / wanted.pushes,
-        woken=(_woken(busy, pushed_at) - _woken(idle, unpushed)) / wanted.pushes,
+        sent=(busy.sent().total() - idle.sent().total() * share) / wanted.pushes,
+        executed=(busy.executed().total() - idle.executed().total() * share) / wanted.pushes,
+        woken=woken(busy, pushed_at) - woken(idle, windows),
         idle=idle.sent().total() / quiet,
     )
 
 
-def _woken(watched: Watched, moments: list[float]) -> int:
-    """Clients that sent something shortly after each of these moments, summed."""
-    return sum(
-        len({one.who for one in watched.commands if moment <= one.at < moment + AFTER_PUSH} - {"lua"})
-        for moment in moments
-    )
+def woken(watched: Watched, moments: list[float]) -> float:
+    """Clients that sent something shortly after one of these moments, on average."""
+    after = [
+        {one.who for one in watched.commands if 0 <= one.at - moment < AFTER_PUSH} - {SCRIPT} for moment in moments
+    ]
+    return statistics.mean(map(len, after))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import redis
-from bench.commands import executed, watching
+from bench.commands import executed, redis_time, watching
 from bench.messages import Copies
 from bench.running import ROOT, cpu_seconds
 from bench.worker_app import QUEUE, SETUP_VARIABLE, TALLY, URL_VARIABLE, Setup, Tally
@@ -168,17 +168,12 @@ def watch(bench: Bench, setup: Setup, count: int) -> Commands:
     bench.copies(setup, NOOP).fill(bench.client, range(1, count + 1))
     with watching(bench.url, bench.client) as watched, bench.worker(setup):
         bench.wait_until_left(setup, count - 1)
-        began, left = _time(bench.client), bench.left(setup)
+        began, left = redis_time(bench.client), bench.left(setup)
         bench.wait_until_left(setup, 0)
-        ended = _time(bench.client)
+        ended = redis_time(bench.client)
     watched.commands = [one for one in watched.commands if began <= one.at <= ended]
     sent, called = ({name: n / left for name, n in calls.items()} for calls in (watched.sent(), watched.executed()))
     return Commands(sent, called, faults(setup.transport, bench.tally(), count))
-
-
-def _time(client: "redis.Redis") -> float:
-    seconds, microseconds = client.time()
-    return float(seconds + microseconds / 1e6)
 
 
 def faults(name: str, tally: Tally, count: int, done: int | None = None) -> list[str]:

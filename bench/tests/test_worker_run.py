@@ -7,9 +7,9 @@ from dataclasses import replace
 import psutil
 import pytest
 import redis
-from bench.commands import executed, watching
+from bench.commands import SCRIPT, Seen, Watched, executed, watching
 from bench.stock_search import BASE
-from bench.waiting import consumers
+from bench.waiting import AFTER_PUSH, consumers, woken
 from bench.worker_app import QUEUE, Tally
 from bench.worker_run import NOOP, Bench, faults, run, watch
 from bench.worker_throughput import Memory
@@ -111,3 +111,15 @@ def test_a_crowd_takes_what_is_pushed(bench, other):
     with consumers(bench, BASE, 3):
         copies.fill(other, range(10))
         eventually(lambda: bench.left(BASE) == 0, "all is taken and acknowledged")
+
+
+def test_who_sends_soon_after_a_push_has_woken_up():
+    late = 2 * AFTER_PUSH
+    commands = [
+        Seen(10.0, "a", "brpop"),
+        Seen(10.0, "a", "hset"),
+        Seen(10.0, SCRIPT, "get"),
+        Seen(10 + late, "b", "brpop"),
+    ]
+    assert woken(Watched(commands), [10.0]) == 1
+    assert woken(Watched(commands), [10.0, 10 + late, 20.0]) == pytest.approx(2 / 3)
