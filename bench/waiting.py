@@ -165,7 +165,7 @@ def _crowd(bench: Bench, setup: Setup, wanted: Wanted) -> Crowd:
 
 
 def woken(watched: Watched, moments: list[float]) -> float:
-    """Clients that sent something shortly after one of these moments, on average."""
+    """Connections over which something was sent shortly after one of these moments, on average."""
     after = [
         {one.who for one in watched.commands if 0 <= one.at - moment < AFTER_PUSH} - {SCRIPT} for moment in moments
     ]
