@@ -1,0 +1,78 @@
+"""Loaded into pytest beside their tests: `redis://` is our transport, and what is excluded is left out and counted.
+
+It runs in the environment of `.tools/compat`, told by variables which suite it is in.
+"""
+
+import json
+import os
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+
+import kombu.transport
+import pytest
+from compat.exclusions import Exclusion, excluded
+from kombu.utils import eventio
+
+OURS = "penstock_runtime.transport"
+SUITE = os.environ["COMPAT_SUITE"]
+STOCK = bool(os.environ["COMPAT_STOCK"])
+EVERYTHING = bool(os.environ["COMPAT_EVERYTHING"])
+
+counts: Counter[str] = Counter()
+failures: list[str] = []
+left_out: Counter[str] = Counter()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before their tests are imported: what they import from kombu's module is ours, too."""
+    config.addinivalue_line("markers", "env: which server a test of kombu's needs")
+    if STOCK:
+        return
+    ours, theirs = import_module(OURS), import_module("kombu.transport.redis")
+    # A file of kombu's puts another poller there before it imports the transport, which is imported by now.
+    theirs.poll = lambda: eventio.poll()
+    names = {"redis": "Transport", "rediss": "Transport", "sentinel": "SentinelTransport"}
+    kombu.transport.TRANSPORT_ALIASES |= {scheme: f"{OURS}:{name}" for scheme, name in names.items()}
+    for name in sorted(set(names.values())):
+        transport = getattr(ours, name)
+        setattr(theirs, name, transport)
+        setattr(theirs, transport.Channel.__name__, transport.Channel)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is excluded. An exclusion that no test fits is a mistake, and ends the run."""
+    if EVERYTHING:
+        return
+    exclusions = excluded(SUITE)
+    fitting = {item: _fitting(item.nodeid, exclusions) for item in items}
+    for exclusion in fitting.values():
+        if exclusion is not None:
+            left_out[exclusion.touches] += 1
+    if not config.option.keyword and (idle := set(exclusions) - set(fitting.values())):
+        raise pytest.UsageError("no test fits: " + ", ".join(sorted(one.test for one in idle)))
+    config.hook.pytest_deselected(items=[item for item in items if fitting[item]])
+    items[:] = [item for item in items if not fitting[item]]
+
+
+def _fitting(nodeid: str, exclusions: tuple[Exclusion, ...]) -> Exclusion | None:
+    return next((one for one in exclusions if one.fits(nodeid)), None)
+
+
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> None:
+    """Count; a test that is run again is not failed."""
+    if report.outcome == "rerun":
+        counts["rerun"] += 1
+    elif report.failed:
+        if report.nodeid not in failures:
+            failures.append(report.nodeid)
+    elif report.when == "call" or report.skipped:
+        counts["xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Tell the one who started us."""
+    counts["failed"] = len(failures)
+    counts["excluded"] = sum(left_out.values())
+    told = {"counts": dict(counts), "failures": failures, "excluded": dict(left_out)}
+    Path(os.environ["COMPAT_REPORT"]).write_text(json.dumps(told), encoding="utf-8")
