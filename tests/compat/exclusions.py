@@ -24,6 +24,4 @@ class Exclusion:
 def excluded(suite: str) -> tuple[Exclusion, ...]:
     """All exclusions from one suite."""
     groups = tomllib.loads((FOLDER / f"{suite}.toml").read_text(encoding="utf-8"))
-    return tuple(
-        Exclusion(test, touches, group["why"]) for touches, group in groups.items() for test in group["tests"]
-    )
+    return tuple(Exclusion(test, touches, group["why"]) for touches, group in groups.items() for test in group["tests"])

@@ -25,7 +25,9 @@ class SourceError(Exception):
 
 def pin(distribution: str) -> tuple[str, str]:
     """The version and the lines with the hashes of one distribution, as in `requirements/compat.txt`."""
-    found = re.search(rf"^{distribution}==(\S+) \\\n(?:    --hash=.*\n)+", PINS.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(
+        rf"^{distribution}==(\S+) \\\n(?:    --hash=.*\n)+", PINS.read_text(encoding="utf-8"), re.MULTILINE
+    )
     if found is None:
         raise SourceError(f"{PINS} has no {distribution}")
     return found[1], found[0]

@@ -13,7 +13,19 @@ from compat.sources import ENVIRONMENT, ROOT, unpacked
 
 TESTS = ROOT / "tests"
 LIBRARIES = (ROOT / "libs" / "contracts" / "src", ROOT / "libs" / "runtime" / "src")
-OPTIONS = ("-p", "compat.plugin", "-p", "no:cacheprovider", "-o", "addopts=", "--tb=short", "-q", "-rfE")
+OPTIONS = (
+    "-p",
+    "compat.plugin",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:rerunfailures",
+    "-o",
+    "addopts=",
+    "--tb=short",
+    "-q",
+    "-rfE",
+)
 
 
 @dataclass(frozen=True)
@@ -28,9 +40,7 @@ class Suite:
 
 SUITES = (
     Suite("kombu-unit", "kombu", ("t/unit/transport/test_redis.py",)),
-    Suite(
-        "kombu-integration", "kombu", ("t/integration/test_redis.py", "t/integration/test_redis_brpop_qos.py")
-    ),
+    Suite("kombu-integration", "kombu", ("t/integration/test_redis.py", "t/integration/test_redis_brpop_qos.py")),
     Suite("celery-integration", "celery", ("t/integration",), ("-p", "celery.contrib.pytest")),
 )
 BY_NAME = {suite.name: suite for suite in SUITES}
@@ -47,7 +57,15 @@ class Outcome:
     whole: bool = True
 
 
-def run(suite: Suite, redis_url: str, folder: Path, *, stock: bool, everything: bool, only: str | None) -> Outcome:
+def run(
+    suite: Suite,
+    redis_url: str,
+    folder: Path,
+    *,
+    stock: bool = False,
+    everything: bool = False,
+    only: str | None = None,
+) -> Outcome:
     """Run it, with its output on ours, and return what became of it. Raises SourceError, as `unpacked` does."""
     report = folder / f"{suite.name}.json"
     ran = subprocess.run(
