@@ -13,19 +13,10 @@ from compat.sources import ENVIRONMENT, ROOT, unpacked
 
 TESTS = ROOT / "tests"
 LIBRARIES = (ROOT / "libs" / "contracts" / "src", ROOT / "libs" / "runtime" / "src")
-OPTIONS = (
-    "-p",
-    "compat.plugin",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:rerunfailures",
-    "-o",
-    "addopts=",
-    "--tb=short",
-    "-q",
-    "-rfE",
-)
+PLUGINS = ("-p", "compat.plugin", "-p", "no:cacheprovider", "-p", "no:rerunfailures")
+"""Nothing is run again until it passes, as their marks would have it: a lost message is one time in many, too."""
+
+OPTIONS = ("-o", "addopts=", "--timeout", "120", "--tb=short", "-q", "-rfE")
 
 
 @dataclass(frozen=True)
@@ -41,7 +32,13 @@ class Suite:
 SUITES = (
     Suite("kombu-unit", "kombu", ("t/unit/transport/test_redis.py",)),
     Suite("kombu-integration", "kombu", ("t/integration/test_redis.py", "t/integration/test_redis_brpop_qos.py")),
-    Suite("celery-integration", "celery", ("t/integration",), ("-p", "celery.contrib.pytest")),
+    Suite(
+        "celery-integration",
+        "celery",
+        ("t/integration",),
+        # A file that is left out sets the level that others look for.
+        ("-p", "celery.contrib.pytest", "--log-level", "INFO"),
+    ),
 )
 BY_NAME = {suite.name: suite for suite in SUITES}
 
@@ -82,7 +79,7 @@ def run(
 
 def command(suite: Suite, only: str | None) -> list[str]:
     """What starts pytest."""
-    words = [str(ENVIRONMENT / "bin" / "python"), "-P", "-m", "pytest", *OPTIONS, *suite.options]
+    words = [str(ENVIRONMENT / "bin" / "python"), "-P", "-m", "pytest", *PLUGINS, *OPTIONS, *suite.options]
     return [*words, *(("-k", only) if only else ()), *suite.paths]
 
 
