@@ -7,8 +7,10 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Generator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import kombu.transport
 import pytest
@@ -16,6 +18,9 @@ from compat.exclusions import Exclusion, excluded
 from kombu.utils import eventio
 
 OURS = "penstock_runtime.transport"
+APPS = ("celery_app", "celery_session_app")
+"""Fixtures of Celery's."""
+
 SUITE = os.environ["COMPAT_SUITE"]
 STOCK = bool(os.environ["COMPAT_STOCK"])
 EVERYTHING = bool(os.environ["COMPAT_EVERYTHING"])
@@ -41,6 +46,15 @@ def pytest_configure(config: pytest.Config) -> None:
         transport = getattr(ours, name)
         setattr(theirs, name, transport)
         setattr(theirs, transport.Channel.__name__, transport.Channel)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+    """Celery's apps use our transport as a user's would: by one call."""
+    made = yield
+    if fixturedef.argname in APPS and not STOCK:
+        import_module(OURS).install(made)
+    return made
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

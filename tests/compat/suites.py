@@ -13,8 +13,10 @@ from compat.sources import ENVIRONMENT, ROOT, unpacked
 
 TESTS = ROOT / "tests"
 LIBRARIES = (ROOT / "libs" / "contracts" / "src", ROOT / "libs" / "runtime" / "src")
-PLUGINS = ("-p", "compat.plugin", "-p", "no:cacheprovider", "-p", "no:rerunfailures")
-"""Nothing is run again until it passes, as their marks would have it: a lost message is one time in many, too."""
+PLUGINS = ("-p", "compat.plugin", "-p", "no:cacheprovider")
+ONCE = ("-p", "no:rerunfailures")
+"""Nothing is run again until it passes, as its marks would have it. Celery's tests are given that: some of them ask
+for what may not have happened yet, and fail with stock Celery too on a slow machine."""
 
 OPTIONS = ("-o", "addopts=", "--timeout", "120", "--tb=short", "-q", "-rfE")
 
@@ -29,16 +31,22 @@ class Suite:
     options: tuple[str, ...] = ()
 
 
+CELERYS = ("-p", "celery.contrib.pytest", "--log-level", "INFO")
+"""Celery's fixtures; and a level of logs that some tests look for and a file that is left out would set."""
+
+OWN_WORKERS = ("t/integration/test_dedup_chain_dispatch.py", "t/integration/test_prefork_shutdown.py")
+"""These start a worker beside the one of all others, and end it by a flag that both heed: here they are alone."""
+
 SUITES = (
-    Suite("kombu-unit", "kombu", ("t/unit/transport/test_redis.py",)),
-    Suite("kombu-integration", "kombu", ("t/integration/test_redis.py", "t/integration/test_redis_brpop_qos.py")),
+    Suite("kombu-unit", "kombu", ("t/unit/transport/test_redis.py",), ONCE),
+    Suite("kombu-integration", "kombu", ("t/integration/test_redis.py", "t/integration/test_redis_brpop_qos.py"), ONCE),
     Suite(
         "celery-integration",
         "celery",
-        ("t/integration",),
-        # A file that is left out sets the level that others look for.
-        ("-p", "celery.contrib.pytest", "--log-level", "INFO"),
+        ("t/integration", *(f"--ignore={path}" for path in OWN_WORKERS)),
+        CELERYS,
     ),
+    Suite("celery-workers", "celery", OWN_WORKERS, CELERYS),
 )
 BY_NAME = {suite.name: suite for suite in SUITES}
 
