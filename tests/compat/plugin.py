@@ -6,10 +6,12 @@ It runs in the environment of `.tools/compat`, told by variables which suite it 
 import json
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Generator
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 import kombu.transport
@@ -24,6 +26,9 @@ APPS = ("celery_app", "celery_session_app")
 SUITE = os.environ["COMPAT_SUITE"]
 STOCK = bool(os.environ["COMPAT_STOCK"])
 EVERYTHING = bool(os.environ["COMPAT_EVERYTHING"])
+
+LISTEN = 5
+"""Seconds for which a test waits for what is to come, and for what is not."""
 
 counts: Counter[str] = Counter()
 failures: list[str] = []
@@ -67,8 +72,18 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True
 
 
+def hurry(module: ModuleType) -> None:
+    """Shorten the time for which tests of canvases watch that nothing more comes: a minute, in some ten times over."""
+    longest = getattr(module, "TIMEOUT", 0)
+    for function in vars(module).values():
+        if longest > LISTEN and isinstance(function, FunctionType) and function.__defaults__:
+            function.__defaults__ = tuple(LISTEN if one == longest else one for one in function.__defaults__)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is excluded. An exclusion that no test fits is a mistake, and ends the run."""
+    for module in {item.module for item in items if isinstance(item, pytest.Function)}:
+        hurry(module)
     if EVERYTHING:
         return
     exclusions = excluded(SUITE)
@@ -95,6 +110,7 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
     elif report.failed:
         if report.nodeid not in failures:
             failures.append(report.nodeid)
+            sys.stdout.write(f"\nFAILED {report.nodeid}: {report.longreprtext.strip().splitlines()[-1][:200]}\n")
     elif report.when == "call" or report.skipped:
         counts["xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome] += 1
 
