@@ -10,7 +10,7 @@ import structlog
 
 from penstock_runtime.headers import DELIVERIES, HEADER
 from penstock_runtime.transport.keys import QueueKeys
-from penstock_runtime.transport.scripts import BURY, PUT_BACK
+from penstock_runtime.transport.scripts import BURY, PUT_BACK, TAG
 
 log = structlog.get_logger(__name__)
 
@@ -47,31 +47,62 @@ class Abandoned:
         return self.keys.queue, owner, int(number) if number.isdecimal() else 0
 
     @property
+    def is_ours(self) -> bool:
+        """Whether a process of ours claimed it; else a stock worker did."""
+        return self.tag.startswith(TAG)
+
+    @property
     def raw_text(self) -> str:
         """The message within an entry that is no JSON, since the message is none."""
         return self.entry[1 : -len(b',"",' + self.keys.name_as_json + b"]")].decode(errors="replace")
 
 
 def return_abandoned(client: "redis.Redis", found: Iterable[Abandoned], limits: Limits, *, now: float) -> None:
-    """Return them in order: the newest first, so that the oldest stands first in line in the end."""
-    put_back, bury = client.register_script(PUT_BACK.text), client.register_script(BURY.text)
+    """Return them, each process's in their order: pushed newest first, the oldest stands first in line in the end."""
+    put_back = client.register_script(PUT_BACK.text)
+    groups: dict[tuple[QueueKeys, bool], list[tuple[Abandoned, dict[str, Any]]]] = {}
     for item in sorted(found, key=lambda item: item.place, reverse=True):
-        after = limits.abandoned_after if item.tag.startswith("penstock:") else limits.stock_after
-        keys, until = item.keys, f"{now - after:.6f}"
-        try:
-            message = json.loads(item.entry)[0]
-            count = counted(message)
-            text, to = json.dumps(message), list_of(keys, message)
-        except UNREADABLE:
-            letter = dead_letter(item.raw_text, "undecodable", None, 1, at=now)
-            bury((keys.unacked, keys.index, keys.dead, keys.dead_index), (item.tag, letter, limits.dead_letters, until))
-            continue
-        if count >= limits.deliveries and HEADER not in message["headers"]:
-            letter = dead_letter(text, "worker_lost", "every process that ran it died", count, at=now)
-            bury((keys.unacked, keys.index, keys.dead, keys.dead_index), (item.tag, letter, limits.dead_letters, until))
-            log.error("dead_letter", queue=keys.queue, reason="worker_lost", deliveries=count)
-        elif put_back((keys.unacked, keys.index, to), (item.tag, text, 1, until)):
-            log.warning("returned", queue=keys.queue, message=str(message["headers"].get("id"))[:64], deliveries=count)
+        message = _readable(client, item, limits, now)
+        if message is not None:
+            groups.setdefault((item.keys, item.is_ours), []).append((item, message))
+    for (keys, ours), group in groups.items():
+        arguments: list[str | int] = [1, _until(ours, limits, now)]
+        for item, message in group:
+            arguments += [item.tag, json.dumps(message), keys.lists.index(list_of(keys, message)) + 1]
+        moved = put_back((keys.unacked, keys.index, *keys.lists), arguments)
+        for (_, message), done in zip(group, moved, strict=True):
+            if done:
+                about = {
+                    "message": str(message["headers"].get("id"))[:64],
+                    "deliveries": message["headers"][DELIVERIES],
+                }
+                log.warning("returned", queue=keys.queue, **about)
+
+
+def _until(ours: bool, limits: Limits, now: float) -> str:
+    return f"{now - (limits.abandoned_after if ours else limits.stock_after):.6f}"
+
+
+def _readable(client: "redis.Redis", item: Abandoned, limits: Limits, now: float) -> dict[str, Any] | None:
+    """The message to return, marked; None where it became a dead letter."""
+    try:
+        message: dict[str, Any] = json.loads(item.entry)[0]
+        count = counted(message)
+        list_of(item.keys, message)
+    except UNREADABLE:
+        letter = dead_letter(item.raw_text, "undecodable", None, 1, at=now)
+        count, reason = 1, "undecodable"
+    else:
+        if count < limits.deliveries or HEADER in message["headers"]:
+            return message
+        error, reason = "every process that ran it died", "worker_lost"
+        letter = dead_letter(json.dumps(message), reason, error, count, at=now)
+    keys = item.keys
+    names = keys.unacked, keys.index, keys.dead, keys.dead_index
+    until = _until(item.is_ours, limits, now)
+    if client.register_script(BURY.text)(names, (item.tag, letter, limits.dead_letters, until)):
+        log.error("dead_letter", queue=keys.queue, reason=reason, deliveries=count)
+    return None
 
 
 def counted(message: dict[str, Any]) -> int:

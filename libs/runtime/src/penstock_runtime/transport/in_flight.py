@@ -181,14 +181,22 @@ class InFlight:
                 except BaseException:
                     self.unsettle(told)
                     raise
-        put_back = client.register_script(PUT_BACK.text)
         while self._returns:
-            item = self._returns.popleft()
-            try:
-                put_back((item.keys.unacked, item.keys.index, item.to), (item.tag, item.message, int(item.front), ""))
-            except BaseException:
-                self._returns.appendleft(item)
-                raise
+            self._tell_returns(client, [self._returns.popleft() for _ in range(min(len(self._returns), MOST_RETURNED))])
+
+    def _tell_returns(self, client: "redis.Redis", items: list[Return]) -> None:
+        groups: dict[tuple[QueueKeys, bool], list[Return]] = {}
+        for item in items:
+            groups.setdefault((item.keys, item.front), []).append(item)
+        try:
+            for (keys, front), group in groups.items():
+                arguments: list[str | int] = [int(front), ""]
+                for item in group:
+                    arguments += [item.tag, item.message, keys.lists.index(item.to) + 1]
+                client.register_script(PUT_BACK.text)((keys.unacked, keys.index, *keys.lists), arguments)
+        except BaseException:
+            self._returns.extendleft(reversed(items))  # what was told already is not in flight, and stays where it is
+            raise
 
     def _beat_for_ever(self) -> None:
         sleep, silent = native_sleep(), False

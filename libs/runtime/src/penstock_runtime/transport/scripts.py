@@ -148,21 +148,27 @@ return {claimed, watching}
 
 PUT_BACK = Script(
     """
--- Moves a message in flight to one of its lists. KEYS: hash, index, list.
--- ARGV: tag, message, 1 to the front of the line or 0 to its end, and the newest score at which it counts as abandoned.
-redis.call('LLEN', KEYS[3])
+-- Moves messages in flight to their lists, in the order given and all at once: who waits for one must not take a later
+-- one before an earlier one is there. KEYS: hash, index, lists.
+-- ARGV: 1 to the front of the line or 0 to its end, the newest score at which one counts as abandoned or nothing; then
+--       for each its tag, the message and which list. Returns for each 1, or 0 where it was not in flight any more.
+local moved = {}
+for i = 3, #KEYS do redis.call('LLEN', KEYS[i]) end
 redis.call('ZREM', KEYS[2], '')
-if ARGV[4] ~= '' then
-  local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
-  if score and tonumber(score) > tonumber(ARGV[4]) then return 0 end
+for i = 3, #ARGV, 3 do
+  local tag, score = ARGV[i], false
+  if ARGV[2] ~= '' then score = redis.call('ZSCORE', KEYS[2], tag) end
+  if score and tonumber(score) > tonumber(ARGV[2]) then
+    moved[#moved + 1] = 0
+  else
+    moved[#moved + 1] = redis.call('HDEL', KEYS[1], tag)
+    redis.call('ZREM', KEYS[2], tag)
+    if moved[#moved] == 1 then
+      redis.call(ARGV[1] == '1' and 'RPUSH' or 'LPUSH', KEYS[2 + tonumber(ARGV[i + 2])], ARGV[i + 1])
+    end
+  end
 end
-if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then
-  redis.call('ZREM', KEYS[2], ARGV[1])
-  return 0
-end
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call(ARGV[3] == '1' and 'RPUSH' or 'LPUSH', KEYS[3], ARGV[2])
-return 1
+return moved
 """
 )
 
