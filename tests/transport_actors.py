@@ -109,9 +109,7 @@ class Process:
             assert self.client.register_script(HOLD_AGAIN.text)((one.unacked, one.index), (tag, entry)) == 1
             again.append((one.queue, tag))
         if look:
-            found = [
-                Abandoned(self.queues[old[i] - 1], old[i + 1].decode(), old[i + 2]) for i in range(0, len(old), 3)
-            ]
+            found = [Abandoned(self.queues[old[i] - 1], old[i + 1].decode(), old[i + 2]) for i in range(0, len(old), 3)]
             self.judged = found, float(at)
         return again
 

@@ -6,18 +6,26 @@ from uuid import uuid4
 import redis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from transport_actors import LIMITS, Contents, Process, Stock, a_text, keys_of, name_in
 
 from penstock_runtime.headers import DELIVERIES, HEADER
 
-EXAMPLES, STEPS = 60, 40
+EXAMPLES, STEPS = 200, 50
 """Of an ordinary run. 2000 and 60 take some minutes, and are for a change of the scripts."""
 
 QUEUES = ("mail", "ops")
 KINDS = ("stock", "stock", "ledger", "headless", "garbage")
 ONE = st.integers(0, 2)
 ANY = st.integers(0, 1000)
+HOLDING = precondition(lambda self: any(one.held for one in self.ours))
 
 
 class Sharing(RuleBasedStateMachine):
@@ -71,6 +79,14 @@ class Sharing(RuleBasedStateMachine):
         letters.append(self.leave(place))
         del letters[: -LIMITS.dead_letters]
 
+    @initialize(kinds=st.lists(st.sampled_from(KINDS), min_size=4, max_size=8))
+    def begin(self, kinds):
+        """With messages on every list, some of them claimed."""
+        for number, kind in enumerate(kinds):
+            self.publish(number % 2, number // 2 % 2, kind, 2)
+        for who in range(2):
+            self.turn(who, (0, 1), 4, 1, 2, True)
+
     @rule(queue=st.integers(0, 1), which=st.integers(0, 1), kind=st.sampled_from(KINDS), count=st.integers(1, 4))
     def publish(self, queue, which, kind, count):
         for _ in range(count):
@@ -111,6 +127,7 @@ class Sharing(RuleBasedStateMachine):
         place = sorted(process.held)[data % len(process.held)]
         return place, place in self.model.in_flight
 
+    @HOLDING
     @rule(who=ONE, data=ANY, count=st.integers(1, 3))
     def settle(self, who, data, count):
         """What is settled is told with the next turn, or never."""
@@ -120,6 +137,7 @@ class Sharing(RuleBasedStateMachine):
             del process.held[place]
             process.settled.append(place)
 
+    @HOLDING
     @rule(who=ONE, data=ANY, front=st.booleans())
     def requeue(self, who, data, front):
         process = self.awake(who)
@@ -129,6 +147,7 @@ class Sharing(RuleBasedStateMachine):
             if still:
                 self.put_back(place, front)
 
+    @HOLDING
     @rule(who=ONE, data=ANY)
     def bury(self, who, data):
         process = self.awake(who)
@@ -158,6 +177,7 @@ class Sharing(RuleBasedStateMachine):
         after = LIMITS.abandoned_after if place[1].startswith("penstock:") else LIMITS.stock_after
         return self.age.get(place, -1) > after
 
+    @precondition(lambda self: any(one.judged[0] for one in self.ours))
     @rule(who=ONE, most=st.sampled_from([1, 2, 1000]))
     def return_judged(self, who, most):
         """Long after it was judged, perhaps; some of it, perhaps, by a process that dies then."""
@@ -173,15 +193,18 @@ class Sharing(RuleBasedStateMachine):
                 else:
                     self.put_back(place, True)
 
-    @rule(who=ONE)
-    def die(self, who):
+    @rule(who=ONE, seconds=st.sampled_from([0, 200, 2000]))
+    def die(self, who, seconds):
         self.ours[who] = self.start()
+        self.time_passes(seconds)
 
     @precondition(lambda self: sum(one.stopped for one in self.ours) < 2)
-    @rule(who=ONE)
-    def stop(self, who):
+    @rule(who=ONE, seconds=st.sampled_from([0, 200, 2000]))
+    def stop(self, who, seconds):
         self.awake(who).stopped = True
+        self.time_passes(seconds)
 
+    @precondition(lambda self: any(one.stopped for one in self.ours))
     @rule(who=ONE)
     def go_on(self, who):
         self.ours[who].stopped = False
@@ -212,6 +235,7 @@ class Sharing(RuleBasedStateMachine):
             self.model.in_flight[place] = name_in(text)
             self.age[place] = 0
 
+    @precondition(lambda self: any(not place[1].startswith("penstock:") for place in self.age))
     @rule(data=ANY)
     def stock_acknowledges(self, data):
         if theirs := sorted(place for place in self.age if not place[1].startswith("penstock:")):
@@ -219,6 +243,7 @@ class Sharing(RuleBasedStateMachine):
             self.stock.ack(self.of(place[0]), place[1])
             self.leave(place)
 
+    @precondition(lambda self: any(age > LIMITS.stock_after for age in self.age.values()))
     @rule(data=ANY)
     def stock_restores(self, data):
         """By its visibility timeout, what is ours too."""

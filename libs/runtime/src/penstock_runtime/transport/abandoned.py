@@ -68,23 +68,25 @@ def return_abandoned(client: "redis.Redis", found: Iterable[Abandoned], limits: 
             continue
         if count >= limits.deliveries and HEADER not in message["headers"]:
             letter = dead_letter(text, "worker_lost", "every process that ran it died", count, at=now)
-            bury((keys.unacked, keys.index, keys.dead, keys.dead_index), (item.tag, letter, limits.dead_letters, until))
-            log.error("dead_letter", queue=keys.queue, reason="worker_lost", deliveries=count)
+            names = keys.unacked, keys.index, keys.dead, keys.dead_index
+            if bury(names, (item.tag, letter, limits.dead_letters, until)):
+                log.error("dead_letter", queue=keys.queue, reason="worker_lost", deliveries=count)
         elif put_back((keys.unacked, keys.index, to), (item.tag, text, 1, until)):
             log.warning("returned", queue=keys.queue, message=str(message["headers"].get("id"))[:64], deliveries=count)
 
 
 def counted(message: dict[str, Any]) -> int:
     """Mark a message as one that a process died with, and say how many have."""
+    mark_redelivered(message)
     headers = message["headers"]
     count = int(headers.get(DELIVERIES, 0)) + 1
     headers[DELIVERIES] = count
-    mark_redelivered(message)
     return count
 
 
 def mark_redelivered(message: dict[str, Any]) -> None:
-    """As kombu marks what it restores."""
+    """As kombu marks what it restores. One without headers gets some, as `parsed` gives them to it."""
+    message["headers"] = message.get("headers") or {}
     message["headers"]["redelivered"] = True
     info = message["properties"].get("delivery_info")
     if isinstance(info, dict):
