@@ -176,7 +176,7 @@ class Contents:
     def read(cls, client: "redis.Redis", queues: list[QueueKeys]) -> "Contents":
         """What Redis holds. Index and hash name the same deliveries, in flight and dead."""
         found = cls({})
-        with client.pipeline() as pipe:
+        with client.pipeline(transaction=False) as pipe:  # a full Redis refuses every MULTI
             for one in queues:
                 for name in one.lists:
                     pipe.lrange(name, 0, -1)

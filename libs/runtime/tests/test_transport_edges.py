@@ -80,11 +80,11 @@ def test_in_a_full_redis_what_is_given_back_or_buried_or_abandoned_is_kept(full)
     publish(client, range(6))
     process, other = ours(client), ours(client)
     process.turn([MAIL], 4)
+    age(client, OLD)
     fill()
     first, second, *_ = held(process)
     assert process.put_back(*first, front=True) == ("mail", True)
     assert process.bury(*second)
-    age(client, OLD)
     assert len(judged(other)) == 2
     other.return_judged()
     assert now_in(client) == Contents({"mail": [5, 4, 0, 3, 2], "mail:5": []}, dead={"mail": [1]})
@@ -96,7 +96,7 @@ def spoil(client, name, kind):
 
 
 def everything(client):
-    return {key: client.dump(key) for key in client.keys()}
+    return {key: client.dump(key) for key in client.scan_iter()}
 
 
 @pytest.mark.parametrize(("name", "kind"), (OTHER_TYPES | BESIDE).items())

@@ -229,10 +229,10 @@ for queue = 1, (#KEYS - 1) / 2 do
   end
   at = at + 1 + tonumber(ARGV[at])
   if ARGV[4] == '1' then
-    local most, offset = tonumber(ARGV[5]), 0
+    local most, offset, latest = tonumber(ARGV[5]), 0, now - tonumber(ARGV[2])
     -- A stock worker's, which are not due for long, may stand before ours: of these it passes over some 20,000.
     for _ = 1, 20 do
-      local old = redis.call('ZRANGEBYSCORE', index, '-inf', now - tonumber(ARGV[2]), 'WITHSCORES', 'LIMIT', offset, 1000)
+      local old = redis.call('ZRANGEBYSCORE', index, '-inf', latest, 'WITHSCORES', 'LIMIT', offset, 1000)
       for i = 1, #old, 2 do
         local tag, score = old[i], tonumber(old[i + 1])
         local ours = string.sub(tag, 1, 9) == 'penstock:'
