@@ -25,6 +25,7 @@ QUEUES = ("mail", "ops")
 KINDS = ("stock", "stock", "ledger", "headless", "garbage")
 ONE = st.integers(0, 2)
 ANY = st.integers(0, 1000)
+TERMS = st.sampled_from([0, 200, 2000])
 HOLDING = precondition(lambda self: any(one.held for one in self.ours))
 
 
@@ -35,7 +36,7 @@ class Sharing(RuleBasedStateMachine):
         super().__init__()
         self.client, self.prefix = client, f"{uuid4().hex}:"
         self.queues = [keys_of(name, self.prefix) for name in QUEUES]
-        self.stock = Stock(client)
+        self.stock, self.started = Stock(client), 0
         self.ours = [self.start() for _ in range(3)]
         self.model = Contents({name: [] for one in self.queues for name in one.lists})
         self.model.dead = {one.queue: [] for one in self.queues}
@@ -44,7 +45,9 @@ class Sharing(RuleBasedStateMachine):
         self.popped: list[tuple[str, bytes]] = []
 
     def start(self) -> Process:
-        process = Process(self.client, self.prefix, self.queues)
+        # Tags that are the same whenever hypothesis tries the same again.
+        self.started += 1
+        process = Process(self.client, self.prefix, self.queues, id=f"{self.started:032x}")
         process.beat()
         return process
 
@@ -193,21 +196,30 @@ class Sharing(RuleBasedStateMachine):
                 else:
                     self.put_back(place, True)
 
-    @rule(who=ONE, seconds=st.sampled_from([0, 200, 2000]))
+    @rule(who=ONE, seconds=TERMS)
     def die(self, who, seconds):
         self.ours[who] = self.start()
-        self.time_passes(seconds)
+        self.silence(seconds, who + 1)
+
+    def silence(self, seconds, judge):
+        if seconds:
+            self.time_passes(seconds)
+            self.beat(judge, True, 100)
 
     @precondition(lambda self: sum(one.stopped for one in self.ours) < 2)
-    @rule(who=ONE, seconds=st.sampled_from([0, 200, 2000]))
+    @rule(who=ONE, seconds=TERMS)
     def stop(self, who, seconds):
         self.awake(who).stopped = True
-        self.time_passes(seconds)
+        self.silence(seconds, who)
 
     @precondition(lambda self: any(one.stopped for one in self.ours))
-    @rule(who=ONE)
-    def go_on(self, who):
-        self.ours[who].stopped = False
+    @rule(who=ONE, beats=st.booleans())
+    def go_on(self, who, beats):
+        """All that were stopped do; what they tell is late."""
+        for process in self.ours:
+            process.stopped = False
+        if beats:
+            self.beat(who, False, 1)
 
     @rule(seconds=st.sampled_from([200, 2000]))
     def time_passes(self, seconds):
