@@ -6,14 +6,8 @@ from uuid import uuid4
 import redis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import precondition as when
 from transport_actors import LIMITS, Contents, Process, Stock, a_text, keys_of, name_in
 
 from penstock_runtime.headers import DELIVERIES, HEADER
@@ -26,7 +20,7 @@ KINDS = ("stock", "stock", "ledger", "headless", "garbage")
 ONE = st.integers(0, 2)
 ANY = st.integers(0, 1000)
 TERMS = st.sampled_from([0, 200, 2000])
-HOLDING = precondition(lambda self: any(one.held for one in self.ours))
+HOLDING = when(lambda self: any(one.held for one in self.ours))
 
 
 class Sharing(RuleBasedStateMachine):
@@ -180,7 +174,7 @@ class Sharing(RuleBasedStateMachine):
         after = LIMITS.abandoned_after if place[1].startswith("penstock:") else LIMITS.stock_after
         return self.age.get(place, -1) > after
 
-    @precondition(lambda self: any(one.judged[0] for one in self.ours))
+    @when(lambda self: any(one.judged[0] for one in self.ours))
     @rule(who=ONE, most=st.sampled_from([1, 2, 1000]))
     def return_judged(self, who, most):
         """Long after it was judged, perhaps; some of it, perhaps, by a process that dies then."""
@@ -206,13 +200,13 @@ class Sharing(RuleBasedStateMachine):
             self.time_passes(seconds)
             self.beat(judge, True, 100)
 
-    @precondition(lambda self: sum(one.stopped for one in self.ours) < 2)
+    @when(lambda self: sum(one.stopped for one in self.ours) < 2)
     @rule(who=ONE, seconds=TERMS)
     def stop(self, who, seconds):
         self.awake(who).stopped = True
         self.silence(seconds, who)
 
-    @precondition(lambda self: any(one.stopped for one in self.ours))
+    @when(lambda self: any(one.stopped for one in self.ours))
     @rule(who=ONE, beats=st.booleans())
     def go_on(self, who, beats):
         """All that were stopped do; what they tell is late."""
@@ -237,7 +231,7 @@ class Sharing(RuleBasedStateMachine):
             assert self.model.lists[found[0]].pop() == name_in(found[1])
             self.popped.append((QUEUES[queue], found[1]))
 
-    @precondition(lambda self: self.popped)
+    @when(lambda self: self.popped)
     @rule(dies=st.sampled_from([False, False, True]))
     def stock_records(self, dies):
         """Or dies before it, or of what it cannot read: the message is lost then, which is why we do not do so."""
@@ -247,7 +241,7 @@ class Sharing(RuleBasedStateMachine):
             self.model.in_flight[place] = name_in(text)
             self.age[place] = 0
 
-    @precondition(lambda self: any(not place[1].startswith("penstock:") for place in self.age))
+    @when(lambda self: any(not place[1].startswith("penstock:") for place in self.age))
     @rule(data=ANY)
     def stock_acknowledges(self, data):
         if theirs := sorted(place for place in self.age if not place[1].startswith("penstock:")):
@@ -255,7 +249,7 @@ class Sharing(RuleBasedStateMachine):
             self.stock.ack(self.of(place[0]), place[1])
             self.leave(place)
 
-    @precondition(lambda self: any(age > LIMITS.stock_after for age in self.age.values()))
+    @when(lambda self: any(age > LIMITS.stock_after for age in self.age.values()))
     @rule(data=ANY)
     def stock_restores(self, data):
         """By its visibility timeout, what is ours too."""
@@ -268,7 +262,7 @@ class Sharing(RuleBasedStateMachine):
             )
             self.put_back(place, True)
 
-    @precondition(lambda self: all(one.sure for one in self.ours))
+    @when(lambda self: all(one.sure for one in self.ours))
     @rule(chance=st.integers(0, 4))
     def wipe(self, chance):
         """Redis loses everything. What a process runs is there again with its next sign of life."""
@@ -297,13 +291,7 @@ class Sharing(RuleBasedStateMachine):
 
 def test_no_order_of_commands_and_deaths_loses_a_message_or_gives_it_to_two(redis_url):
     with redis.Redis.from_url(redis_url) as client:
+        long = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, database=None)
         run_state_machine_as_test(
-            lambda: Sharing(client),
-            settings=settings(
-                max_examples=EXAMPLES,
-                stateful_step_count=STEPS,
-                deadline=None,
-                database=None,
-                suppress_health_check=list(HealthCheck),
-            ),
+            lambda: Sharing(client), settings=settings(long, suppress_health_check=list(HealthCheck))
         )
