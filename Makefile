@@ -9,7 +9,7 @@ IMAGES = $(if $(REPOSITORY),--repository $(REPOSITORY)) $(if $(TAG),--tag $(TAG)
 export PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup check isolated test test-images test-image-names test-cluster fuzz bench images image-names chaos demo up \
+.PHONY: help setup check isolated test test-images test-image-names test-cluster fuzz compat bench images image-names chaos demo up \
 	lock format clean
 
 help:
@@ -27,7 +27,7 @@ check: setup ## lint, format, types, layers, and each member alone
 isolated: setup ## import each member where only its own dependencies are installed
 	$(BIN)/python scripts/isolated.py
 
-test: setup .tools/helm/installed ## run every test, with a real Redis and PostgreSQL
+test: setup .tools/helm/installed .tools/compat/.installed ## run every test, with a real Redis and PostgreSQL
 	$(BIN)/pytest -n 4 --dist worksteal
 
 chaos: setup ## kill everything under load, and count what is lost: 10 minutes; SHORT=1, SEED=, JOBS=, FAULTS=, ARGS=--help
@@ -36,6 +36,9 @@ chaos: setup ## kill everything under load, and count what is lost: 10 minutes; 
 
 fuzz: setup .tools/fuzz/.installed ## ask the API all that its document allows, for SECONDS=600; SEED= repeats a run
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
+
+compat: setup .tools/compat/.installed ## run kombu's and Celery's own Redis tests on our transport; ARGS=--stock for theirs, ARGS=--help
+	PYTHONPATH=tests $(BIN)/python -m compat $(ARGS)
 
 bench: setup ## measure beside stock Celery, and memory: 20 minutes; SHORT=1, ARGS='accept', ARGS=--help
 	$(BIN)/python -m bench $(if $(SHORT),--short) $(ARGS)
@@ -94,4 +97,9 @@ clean: ## delete .venv, .tools and caches; what `penstock up` keeps in .penstock
 .tools/fuzz/.installed: .venv/.python requirements/fuzz.txt
 	scripts/uv venv --quiet --allow-existing --python "$(PYTHON)" .tools/fuzz
 	scripts/uv pip sync --quiet --python .tools/fuzz/bin/python --require-hashes requirements/fuzz.txt
+	@touch $@
+
+.tools/compat/.installed: .venv/.python requirements/compat.txt
+	scripts/uv venv --quiet --allow-existing --python "$(PYTHON)" .tools/compat
+	scripts/uv pip sync --quiet --python .tools/compat/bin/python --require-hashes requirements/compat.txt
 	@touch $@

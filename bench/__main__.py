@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accept, large_import, memory, plots, report
+from bench import accept, large_import, memory, plots, report, stock_search, waiting, worker_throughput
 from bench.running import ROOT, Ground, Machine, ground
-from rich.console import Console, RenderableType
+from rich import get_console
+from rich.console import RenderableType
 from rich.table import Table
 
 RESULTS = ROOT / "bench" / "results"
@@ -19,7 +20,7 @@ RESULTS = ROOT / "bench" / "results"
 
 def main() -> int:
     given = _arguments()
-    console = Console()
+    console = get_console()
     console.width = max(console.width, 130)
     folder = RESULTS / datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
     folder.mkdir(parents=True)
@@ -55,9 +56,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=200_000, help="over which memory is watched (default 200,000)")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the file that is imported (default 1,000,000)")
     parser.add_argument("--mails", type=int, default=40, help="before and after the import, each (default 40)")
+    parser.add_argument("--worker-rounds", type=int, default=5, help="of tasks, for each contestant (default 5)")
+    parser.add_argument("--tasks", type=int, default=200_000, help="over which a worker's memory is watched (200,000)")
+    parser.add_argument("--search", action="store_true", help="worker: search stock's fastest settings, and keep them")
+    parser.add_argument("--idle-seconds", type=float, default=30, help="of looking at an idle worker (default 30)")
+    parser.add_argument("--consumers", type=int, default=50, help="of one queue, when a message is pushed (50)")
     given = parser.parse_args()
     given.what = given.what or list(_MEASURES)
+    given.lone_messages, given.pushes = 200, 40
     if given.short:
+        given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
+        given.lone_messages, given.pushes = 40, 10
         given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
         given.requests, given.rows, given.mails = 20_000, 50_000, 10
     return given
@@ -85,7 +94,26 @@ def _import(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -
     return result, report.imported(result)
 
 
-_MEASURES = {"accept": _accept, "memory": _memory, "import": _import}
+def _worker(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    if given.search:
+        found = stock_search.search(ready, given.worker_rounds, given.seconds, say)
+        stock_search.keep(found, Machine.of(ready))
+        plots.searched(found, picture)
+        return found, report.searched(found)
+    wanted = worker_throughput.Wanted(given.worker_rounds, given.seconds, given.tasks)
+    result = worker_throughput.measure(ready, wanted, say)
+    plots.worked(result, picture)
+    return result, report.worked(result)
+
+
+def _waiting(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    wanted = waiting.Wanted(given.idle_seconds, given.lone_messages, given.consumers, given.pushes)
+    result = waiting.measure(ready, wanted, say)
+    plots.waited(result, picture)
+    return result, report.waited(result)
+
+
+_MEASURES = {"accept": _accept, "memory": _memory, "import": _import, "worker": _worker, "waiting": _waiting}
 
 
 def _about(machine: Machine) -> Table:

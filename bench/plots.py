@@ -6,7 +6,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from bench import accept, large_import, memory
+from bench import accept, large_import, memory, stock_search, waiting, worker_throughput
 from bench.report import MOST_IMPORT_MIB
 from matplotlib import pyplot
 from matplotlib.axes import Axes
@@ -47,6 +47,49 @@ def imported(result: large_import.Result, path: Path) -> None:
         _shares(mails, took, name)
     mails.set(title="from a POST to the mail server", xlabel="ms", ylabel="share of mails")
     mails.legend()
+    _save(path)
+
+
+def worked(result: worker_throughput.Result, path: Path) -> None:
+    """Rates by round, CPU time, and memory."""
+    _, (rates, cpu, memory_) = pyplot.subplots(1, 3, figsize=(16, 5))
+    for name, runs in result.rounds.items():
+        rates.plot(range(1, len(runs) + 1), [one.rate for one in runs], marker="o", label=name)
+    rates.set(title="tasks that do nothing", xlabel="round", ylabel="tasks/s", ylim=(0, None))
+    rates.set_xticks(range(1, result.wanted.rounds + 1))
+    rates.legend()
+    names = list(result.rounds)
+    worker = [result.median(name, lambda one: one.worker_us) for name in names]
+    server = [result.median(name, lambda one: one.redis_us) for name in names]
+    cpu.bar(names, worker, label="worker")
+    cpu.bar(names, server, bottom=worker, label="Redis")
+    cpu.set(title="CPU time a task", ylabel="µs")
+    cpu.legend()
+    memory_.plot(result.memory.tasks, result.memory.mib, marker="o")
+    memory_.set(title="Penstock's worker", xlabel="tasks so far", ylabel="MiB PSS", ylim=(0, None))
+    _save(path)
+
+
+def searched(result: stock_search.Search, path: Path) -> None:
+    """Rates of all sizes, a line for each prefetch multiplier."""
+    _, axes = pyplot.subplots(figsize=(9, 5))
+    sizes = [one for one in result.tried if one.stage == result.tried[0].stage]
+    for prefetch in stock_search.PREFETCHES:
+        line = [one for one in sizes if one.setup.prefetch == prefetch]
+        concurrencies = [one.setup.concurrency for one in line]
+        axes.plot(concurrencies, [one.rate for one in line], marker="o", label=f"prefetch {prefetch or '∞'}")
+    axes.set(title="stock Celery, gevent", xlabel="concurrency", ylabel="tasks/s", xscale="log", ylim=(0, None))
+    axes.legend()
+    _save(path)
+
+
+def waited(result: waiting.Result, path: Path) -> None:
+    """How long lone messages waited."""
+    _, axes = pyplot.subplots(figsize=(9, 5))
+    for name, one in result.waited.items():
+        _shares(axes, one.lone_ms, name)
+    axes.set(title="a lone message, from push to start", xlabel="ms", ylabel="share of messages")
+    axes.legend()
     _save(path)
 
 

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Callable, Sequence
 
-from bench import accept, large_import, memory
+from bench import accept, large_import, memory, stock_search, waiting, worker_throughput
 from bench.accept import CONNECTIONS, Round
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -14,6 +14,15 @@ RATE_WANTED, RATE_STRETCH = 1.2, 1.5
 """Times the peer's rate."""
 
 MOST_IMPORT_MIB = 300
+
+WORKER_WANTED = 5.0
+"""Times the tasks a second of the fastest stock settings."""
+
+MOST_COMMANDS = 2.2
+"""Of Redis for one task, those that scripts call too."""
+
+MOST_IDLE, MOST_LONE_MS = 1.2, 5.0
+"""Commands a second of an idle worker; median milliseconds until a lone message starts."""
 
 
 def accepted(result: accept.Result) -> RenderableType:
@@ -90,6 +99,105 @@ def imported(result: large_import.Result) -> RenderableType:
         mails.add_row(name, f"{len(took)}", f"{quantile(took, 0.5):.1f}", f"{quantile(took, 0.95):.1f}")
     ratio = quantile(result.busy_ms, 0.5) / quantile(result.idle_ms, 0.5)
     return Group(table, mails, Text(f"the median mail takes {ratio:.2f} × as long during the import"))
+
+
+def worked(result: worker_throughput.Result) -> RenderableType:
+    """A line for each contestant, the ratio, and Penstock's memory."""
+    table = _table(
+        f"tasks that do nothing, one saturated gevent worker: {result.wanted.rounds} rounds of about"
+        f" {result.wanted.seconds:g} s; medians",
+        "contestant",
+        "-c",
+        "prefetch",
+        "tasks/s",
+        "slowest – fastest",
+        "worker µs/task",
+        "Redis µs/task",
+        "sent/task",
+        "executed/task",
+    )
+    for name, runs in result.rounds.items():
+        rates = [one.rate for one in runs]
+        setup, watched = result.setups[name], result.watched[name]
+        table.add_row(
+            name,
+            f"{setup.concurrency}",
+            f"{setup.prefetch or '∞'}",
+            f"{result.median(name, lambda one: one.rate):,.0f}",
+            f"{min(rates):,.0f} – {max(rates):,.0f}",
+            f"{result.median(name, lambda one: one.worker_us):,.0f}",
+            f"{result.median(name, lambda one: one.redis_us):,.0f}",
+            f"{sum(watched.sent.values()):.2f}",
+            f"{result.median(name, lambda one: sum(one.executed.values())):.2f}",
+        )
+    ratio, memory = result.ratio, result.memory
+    # Those executed are at least as many as those sent, which only the watched run knows.
+    commands = result.median(worker_throughput.PENSTOCK, lambda one: sum(one.executed.values()))
+    told = (
+        f"{ratio:.2f} × the fastest stock settings ({_reached(ratio >= WORKER_WANTED)} {WORKER_WANTED:g});"
+        f" {commands:.2f} commands a task ({_reached(commands <= MOST_COMMANDS)} {MOST_COMMANDS:g})\n"
+        f"memory: {memory.mib[0]:.1f} MiB after {memory.tasks[0]:,} tasks, {memory.mib[-1]:.1f} MiB after"
+        f" {memory.tasks[-1]:,} ({memory.growth:+.1f}), at most {max(memory.mib):.1f}"
+    )
+    return Group(table, Text(told))
+
+
+def searched(result: stock_search.Search) -> RenderableType:
+    """A table for each stage, the fastest first."""
+    tables = []
+    for stage in dict.fromkeys(one.stage for one in result.tried):
+        table = _table(stage, "setting", "tasks/s", "slowest – fastest", "worker µs/task", "commands/task")
+        for one in sorted((one for one in result.tried if one.stage == stage), key=lambda one: -one.rate):
+            table.add_row(
+                one.name,
+                f"{one.rate:,.0f}",
+                f"{min(one.rates):,.0f} – {max(one.rates):,.0f}",
+                f"{statistics.median(one.worker_us):,.0f}",
+                f"{statistics.median(one.commands):.2f}",
+            )
+        tables.append(table)
+    return Group(*tables, Text(f"the fastest: {result.fastest.text}"))
+
+
+def waited(result: waiting.Result) -> RenderableType:
+    """What waiting costs, and how long a message waits."""
+    wanted = result.wanted
+    alone = _table(
+        f"one worker: idle for {wanted.seconds:g} s, then {wanted.messages} lone messages, from push to start",
+        "contestant",
+        "commands/s sent",
+        "executed/s",
+        "connections",
+        "median ms",
+        "p99 ms",
+        "",
+    )
+    crowd = _table(
+        f"{wanted.consumers} consumers of one queue, {wanted.pushes} pushes",
+        "contestant",
+        "commands/push sent",
+        "executed/push",
+        "wake-ups/push",
+        "idle commands/s, all",
+    )
+    for name, one in result.waited.items():
+        sent, p50 = sum(one.idle.sent.values()), quantile(one.lone_ms, 0.5)
+        alone.add_row(
+            name,
+            f"{sent:.2f}",
+            f"{one.idle.executed:.2f}",
+            f"{one.idle.connections}",
+            f"{p50:.2f}",
+            f"{quantile(one.lone_ms, 0.99):.2f}",
+            f"{_reached(sent <= MOST_IDLE)} {MOST_IDLE:g}/s, {_reached(p50 <= MOST_LONE_MS)} {MOST_LONE_MS:g} ms",
+        )
+        figures = (one.crowd.sent, one.crowd.executed, one.crowd.woken, one.crowd.idle)
+        crowd.add_row(name, *(f"{figure:.1f}" for figure in figures))
+    return Group(alone, crowd)
+
+
+def _reached(reached: bool) -> str:
+    return "reaches" if reached else "misses"
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -2,12 +2,14 @@
 
 import pytest
 from kombu import Connection
+from kombu.transport.redis import Transport as StockTransport
 
 from penstock_contracts.ops_trace import PRUNE, Prune
-from penstock_contracts.queues import OPS_TRACE, QUEUES, Priority
+from penstock_contracts.queues import QUEUES, Priority
 from penstock_runtime.backlog import QueueBacklog, read_backlog
-from penstock_runtime.broker import SHARED_UNACKED, Publisher, transport_options
+from penstock_runtime.broker import Publisher, transport_options
 from penstock_runtime.errors import Unavailable
+from penstock_runtime.transport import Transport
 
 BULK = PRUNE.message(Prune(), priority=Priority.BULK)
 
@@ -21,12 +23,13 @@ def publish(ledger, settings):
 
 @pytest.fixture
 def take(settings):
-    """Take one message as a worker does whose in-flight messages lie under `key`."""
+    """Take one message as a worker does: ours, or one of stock Celery's with in-flight keys as ours."""
     open_connections = []
 
-    def one(key):
-        options = transport_options(settings, key, 60)
-        connection = Connection(settings.broker_url, transport_options=options)
+    def one(transport):
+        stock = {"unacked_key": "unacked:ops_trace", "unacked_index_key": "unacked:ops_trace_index"}
+        options = transport_options(settings) | (stock if transport is not Transport else {})
+        connection = Connection(settings.broker_url, transport=transport, transport_options=options)
         open_connections.append(connection)
         return connection.default_channel.basic_get("ops_trace", no_ack=False)
 
@@ -48,10 +51,10 @@ def test_what_waits_is_counted_by_priority(settings, publish):
     assert of_ops_trace(settings) == QueueBacklog("ops_trace", {"normal": 2, "bulk": 1}, 0)
 
 
-def test_what_is_in_flight_is_counted_whether_its_worker_has_one_queue_or_several(settings, publish, take):
+def test_what_is_in_flight_is_counted_whether_its_worker_is_ours_or_stock_celerys(settings, publish, take):
     publish(None, None, None)
-    take(OPS_TRACE.unacked_key)
-    take(SHARED_UNACKED)
+    take(Transport)
+    take(StockTransport)
     assert of_ops_trace(settings) == QueueBacklog("ops_trace", {"normal": 1, "bulk": 0}, 2)
     assert sum(backlog.in_flight for backlog in read_backlog(settings)) == 2
 

@@ -10,6 +10,7 @@ import redis
 from celery import Celery
 from celery.exceptions import QueueNotFound
 from kombu import Connection
+from kombu.transport.redis import Transport as StockTransport
 
 from penstock_cli.embedded import redis_in
 from penstock_cli.local.ports import free_port
@@ -19,6 +20,7 @@ from penstock_contracts.queues import MAIL, OPS_TRACE, QUEUES, Priority
 from penstock_contracts.tasks import TASKS
 from penstock_runtime.broker import Publisher, make_app, transport_options
 from penstock_runtime.errors import SettingsError, Unavailable
+from penstock_runtime.headers import ENQUEUED_AT
 from penstock_runtime.redis_server import check, client
 
 SECRET = "anna@example.com"
@@ -96,7 +98,7 @@ def test_what_lies_in_redis_is_what_celery_would_put_there(ledger, publisher, se
     item = ledger.accept(PRUNE.message(Prune(days=3), priority=priority)).publication
     publisher().publish([replace(item, embed=after)])
     headers, properties, body, _ = app.amqp.as_task_v2(item.job_id, item.task, (), item.payload, **after)
-    with Connection(settings.broker_url, transport_options=transport_options(settings, "unacked", 60)) as connection:
+    with Connection(settings.broker_url, transport_options=transport_options(settings)) as connection:
         connection.Producer(serializer="json").publish(
             body,
             exchange="",
@@ -107,6 +109,7 @@ def test_what_lies_in_redis_is_what_celery_would_put_there(ledger, publisher, se
             **properties,
         )
     theirs, ours = (json.loads(raw) for raw in broker.lrange(OPS_TRACE.list_name(priority), 0, -1))
+    assert theirs["properties"].pop(ENQUEUED_AT) > 0  # the ledger's carry their stamp instead
     tags = {message["properties"].pop("delivery_tag") for message in (theirs, ours)}
     theirs, ours = (message | {"body": json.loads(base64.b64decode(message["body"]))} for message in (theirs, ours))
     assert ours == theirs
@@ -118,7 +121,7 @@ def test_a_stock_kombu_consumer_reads_our_messages(ledger, publisher, settings, 
     job = ledger.accept(PRUNE.message(Prune(days=3), priority=priority))
     publisher().publish([job.publication])
     stock = {"sep": ":", "priority_steps": [0, 5]}
-    with Connection(settings.broker_url, transport_options=stock) as connection:
+    with Connection(settings.broker_url, transport=StockTransport, transport_options=stock) as connection:
         message = connection.default_channel.basic_get("ops_trace", no_ack=True)
     assert message.headers["id"] == job.job_id
     assert message.decode()[1] == {"days": 3}
@@ -152,7 +155,7 @@ def test_a_task_that_is_not_declared_is_not_sent_to_a_queue_of_anothers(app, bro
 
 def test_in_flight_messages_of_a_queue_lie_under_its_own_key(ledger, publisher, settings, broker):
     publisher().publish([ledger.accept().publication])
-    options = transport_options(settings, OPS_TRACE.unacked_key, OPS_TRACE.time_limit)
+    options = transport_options(settings)
     assert options["visibility_timeout"] > OPS_TRACE.time_limit
     with Connection(settings.broker_url, transport_options=options) as connection:
         connection.default_channel.basic_get("ops_trace", no_ack=False)

@@ -84,7 +84,7 @@ def talks_to_redis(settings: RuntimeSettings, ledger, listed) -> None:
     with redis_server.client(settings) as client:
         assert client.ping()
     wait_until_ready(settings, Heartbeat(settings))
-    with Connection(settings.broker_url, transport_options=transport_options(settings, "unacked", 60)) as connection:
+    with Connection(settings.broker_url, transport_options=transport_options(settings)) as connection:
         connection.ensure_connection(max_retries=1, timeout=5)
     job_id = ledger.accept(PRUNE.message(Prune()), not_before=None).job_id
     ledger.change(published_at=None)
@@ -138,7 +138,7 @@ def test_redis_and_its_sentinels_are_reached_over_tls_with_a_login_each(
 @pytest.mark.parametrize("checked", [True, False])
 def test_a_server_that_cannot_prove_its_name_is_talked_to_only_where_that_is_said(make: Make, tls_port, checked):
     settings = make(CELERY_BROKER_URL=f"rediss://localhost:{tls_port}/0", redis_tls_verify=checked)
-    options = transport_options(settings, "unacked", 60)
+    options = transport_options(settings)
     with redis_server.client(settings) as client, Connection(settings.broker_url, transport_options=options) as kombu:
         if checked:
             with pytest.raises(redis.ConnectionError, match="certificate verify failed"):

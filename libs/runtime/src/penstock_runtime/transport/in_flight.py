@@ -90,6 +90,9 @@ class InFlight:
     def look_after(self, keys: QueueKeys) -> None:
         """From now on return what other processes abandon in this queue. Starts the thread the first time."""
         self._queues[keys] = None
+        self._start()
+
+    def _start(self) -> None:
         if not self._running:
             self._running = True
             native_thread(self._beat_for_ever, "signs-of-life")
@@ -100,6 +103,7 @@ class InFlight:
 
     def hold(self, tag: str, keys: QueueKeys, raw: bytes) -> None:
         """This delivery is ours until it is settled."""
+        self._start()
         self._held[tag] = Held(keys, raw)
 
     def held(self, tag: str) -> Held | None:

@@ -12,7 +12,6 @@ import structlog
 
 from penstock_runtime.headers import DELIVERIES, HEADER
 from penstock_runtime.transport.abandoned import UNREADABLE
-from penstock_runtime.transport.in_flight import InFlight
 from penstock_runtime.transport.keys import QueueKeys
 from penstock_runtime.transport.message import Claimed, parsed
 from penstock_runtime.transport.scripts import STEADY_MS, TURN, WAKE
@@ -34,7 +33,7 @@ class Turns:
     """What a channel needs for its turns. A base of `penstock_runtime.transport.channel.Channel` alone."""
 
     # Of the channel.
-    in_flight: InFlight
+    in_flight: Any
     no_ack_queues: set[str]
     wire: Any
     qos: Any
