@@ -107,15 +107,16 @@ def _readable(client: "redis.Redis", item: Abandoned, limits: Limits, now: float
 
 def counted(message: dict[str, Any]) -> int:
     """Mark a message as one that a process died with, and say how many have."""
+    mark_redelivered(message)
     headers = message["headers"]
     count = int(headers.get(DELIVERIES, 0)) + 1
     headers[DELIVERIES] = count
-    mark_redelivered(message)
     return count
 
 
 def mark_redelivered(message: dict[str, Any]) -> None:
-    """As kombu marks what it restores."""
+    """As kombu marks what it restores. One without headers gets some, as `parsed` gives them to it."""
+    message["headers"] = message.get("headers") or {}
     message["headers"]["redelivered"] = True
     info = message["properties"].get("delivery_info")
     if isinstance(info, dict):

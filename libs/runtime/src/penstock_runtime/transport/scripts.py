@@ -62,6 +62,18 @@ local names, claimed, watching = {}, {}, {}
 
 local function key(queue, which) return KEYS[1 + (queue - 1) * width + which] end
 
+-- A key of another type is met here: after the first claim it would hide the answer, and the process what it has.
+for queue = 1, queues do
+  redis.call('HDEL', key(queue, 1), '')
+  redis.call('ZREM', key(queue, 2), '')
+  if listening ~= '0' then
+    redis.call('GETEX', key(queue, 3))
+    redis.call('ZREM', key(queue, 4), '')
+  end
+  for list = 1, lists do redis.call('LLEN', key(queue, 4 + list)) end
+end
+if listening ~= '0' then redis.call('GETEX', KEYS[1]) end
+
 local at = 8
 for queue = 1, queues do
   names[queue] = ARGV[at]
@@ -204,6 +216,7 @@ BEAT = Script(
 -- ARGV: a name in case this Redis has none, seconds after which ours count as abandoned, the same for a stock worker's,
 --       1 to look, how many to return; then for each queue how many tags, and these.
 -- Returns the name, {queue, tag that is not here, ...}, {queue, tag, entry, ...} of what is abandoned, and the time.
+redis.call('PERSIST', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'NX')
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -222,22 +235,27 @@ for queue = 1, (#KEYS - 1) / 2 do
   end
   at = at + 1 + tonumber(ARGV[at])
   if ARGV[4] == '1' then
-    local old = redis.call('ZRANGEBYSCORE', index, '-inf', now - tonumber(ARGV[2]), 'LIMIT', 0, 1000)
-    local most = tonumber(ARGV[5])
-    for _, tag in ipairs(old) do
-      local score = tonumber(redis.call('ZSCORE', index, tag))
-      local ours = string.sub(tag, 1, 9) == 'penstock:'
-      if most > 0 and (ours or score <= now - tonumber(ARGV[3])) then
-        local entry = redis.call('HGET', hash, tag)
-        if entry then
-          abandoned[#abandoned + 1] = queue
-          abandoned[#abandoned + 1] = tag
-          abandoned[#abandoned + 1] = entry
-          most = most - 1
-        else
-          redis.call('ZREM', index, tag)
+    local most, offset, latest = tonumber(ARGV[5]), 0, now - tonumber(ARGV[2])
+    -- A stock worker's, which are not due for long, may stand before ours: of these it passes over some 20,000.
+    for _ = 1, 20 do
+      local old = redis.call('ZRANGEBYSCORE', index, '-inf', latest, 'WITHSCORES', 'LIMIT', offset, 1000)
+      for i = 1, #old, 2 do
+        local tag, score = old[i], tonumber(old[i + 1])
+        local ours = string.sub(tag, 1, 9) == 'penstock:'
+        offset = offset + 1
+        if most > 0 and (ours or score <= now - tonumber(ARGV[3])) then
+          local entry = redis.call('HGET', hash, tag)
+          if entry then
+            abandoned[#abandoned + 1] = queue
+            abandoned[#abandoned + 1] = tag
+            abandoned[#abandoned + 1] = entry
+            most = most - 1
+          else
+            offset = offset - redis.call('ZREM', index, tag)
+          end
         end
       end
+      if most == 0 or #old < 2000 then break end
     end
   end
 end
