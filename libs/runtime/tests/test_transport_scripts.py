@@ -12,7 +12,7 @@ from transport_actors import LIMITS, Contents, Process, Stock, a_text, keys_of, 
 
 from penstock_runtime.headers import DELIVERIES, HEADER
 
-EXAMPLES, STEPS = 120, 50
+EXAMPLES, STEPS = 200, 50
 """Of an ordinary run. 2000 and 60 take some minutes, and are for a change of the scripts."""
 
 QUEUES = ("mail", "ops")
