@@ -6,6 +6,9 @@ import pytest
 import redis
 from transport_actors import LIMITS, Contents, Process, Stock, a_text, keys_of
 
+from penstock_runtime.transport.giving_back import Return, put_back
+from penstock_runtime.transport.scripts import BORN
+
 OTHER_TYPES = {"mail": "zset", "mail:5": "zset", "unacked:mail": "list", "unacked:mail_index": "list"}
 BESIDE = {"penstock:watch:mail": "list", "penstock:waiting:mail": "list"}
 DEAD = {"dead:mail": "list", "dead:mail_index": "list"}
@@ -242,3 +245,13 @@ def test_only_the_newest_dead_letters_are_kept(client):
     for one in held(process):
         process.bury(*one)
     assert now_in(client).dead["mail"] == list(range(2, LIMITS.dead_letters + 2))
+
+
+def test_what_is_given_back_after_a_wipe_is_on_its_list_again_and_what_others_were_given_is_not(client):
+    given = Return(MAIL, "penstock:one:1", "its text", "mail", True)
+    client.set(BORN, "a name")
+    put_back(client, [given], BORN, "a name")
+    assert client.llen("mail") == 0, "it is another's by now"
+    client.flushall()
+    put_back(client, [given], BORN, "a name")
+    assert client.lrange("mail", 0, -1) == [b"its text"]

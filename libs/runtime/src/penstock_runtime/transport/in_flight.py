@@ -17,8 +17,9 @@ import structlog
 
 from penstock_runtime.native import native_sleep, native_thread
 from penstock_runtime.transport.abandoned import Abandoned, Limits, redelivered, return_abandoned
+from penstock_runtime.transport.giving_back import Return, put_back
 from penstock_runtime.transport.keys import QueueKeys
-from penstock_runtime.transport.scripts import BEAT, BORN, HOLD_AGAIN, MOST_SETTLED, PUT_BACK
+from penstock_runtime.transport.scripts import BEAT, BORN, HOLD_AGAIN, MOST_SETTLED
 
 log = structlog.get_logger(__name__)
 
@@ -40,17 +41,6 @@ class Held:
 
     keys: QueueKeys
     raw: bytes
-
-
-@dataclass(frozen=True)
-class Return:
-    """A message in flight that goes back: to the front of the line, or to its end."""
-
-    keys: QueueKeys
-    tag: str
-    message: str
-    to: str
-    front: bool
 
 
 class InFlight:
@@ -182,21 +172,12 @@ class InFlight:
                     self.unsettle(told)
                     raise
         while self._returns:
-            self._tell_returns(client, [self._returns.popleft() for _ in range(min(len(self._returns), MOST_RETURNED))])
-
-    def _tell_returns(self, client: "redis.Redis", items: list[Return]) -> None:
-        groups: dict[tuple[QueueKeys, bool], list[Return]] = {}
-        for item in items:
-            groups.setdefault((item.keys, item.front), []).append(item)
-        try:
-            for (keys, front), group in groups.items():
-                arguments: list[str | int] = [int(front), ""]
-                for item in group:
-                    arguments += [item.tag, item.message, keys.lists.index(item.to) + 1]
-                client.register_script(PUT_BACK.text)((keys.unacked, keys.index, *keys.lists), arguments)
-        except BaseException:
-            self._returns.extendleft(reversed(items))  # what was told already is not in flight, and stays where it is
-            raise
+            items = [self._returns.popleft() for _ in range(min(len(self._returns), MOST_RETURNED))]
+            try:
+                put_back(client, items, self._born_key, self._born)
+            except BaseException:
+                self._returns.extendleft(reversed(items))  # what went back already is not in flight, and stays there
+                raise
 
     def _beat_for_ever(self) -> None:
         sleep, silent = native_sleep(), False
@@ -257,7 +238,7 @@ class InFlight:
 
     def _lost(self, tags: list[str], born: str, client: "redis.Redis") -> None:
         """Redis has these no longer: it was wiped, and is told again; or somebody else was given them."""
-        wiped = bool(self._born) and born != self._born
+        wiped = born != self._born  # before the first sign of life too: nobody judges so soon after a claim
         self._born = born
         for tag in tags:
             held = self._held.get(tag)
