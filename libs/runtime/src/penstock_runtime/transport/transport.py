@@ -26,9 +26,15 @@ class Poller(stock.MultiChannelPoller):
 
     def on_poll_start(self) -> None:
         """Before each wait of such a loop: all turns, and what is to be listened to."""
+        if self._turns():
+            # The pool may have had its say in this round already, and would send what came now after the wait.
+            self._ring()
         for channel in list(self._channels):
-            channel.work(float("inf"))
             self._attend(channel)
+
+    def join(self, loop: Any) -> None:
+        """Be able to end the waits of a Celery worker's loop."""
+        loop.add_reader(self._a_bell(), self._silence)
 
     def _attend(self, channel: Any) -> None:
         if channel.active_queues:
@@ -98,16 +104,24 @@ class Poller(stock.MultiChannelPoller):
 
     def _listen_to_bell(self) -> int:
         if self._bell is None:
+            self.poller.register(self._a_bell(), READ)
+        return self._a_bell()
+
+    def _a_bell(self) -> int:
+        if self._bell is None:
             self._bell = socket.socketpair()
             for end in self._bell:
                 end.setblocking(False)
-            self.poller.register(self._bell[0].fileno(), READ)
         return self._bell[0].fileno()
 
     def ring(self) -> None:
         """End the wait under way, from any thread: something was settled, and Redis is to hear of it."""
-        if self._waiting and self._bell is not None:
+        if self._waiting:
             self._waiting = False
+            self._ring()
+
+    def _ring(self) -> None:
+        if self._bell is not None:
             with suppress(OSError):  # it rings already
                 self._bell[1].send(b"!")
 
@@ -142,6 +156,8 @@ class Poller(stock.MultiChannelPoller):
         """Forget all."""
         self._wires.clear()
         if self._bell is not None:
+            with suppress(KeyError, ValueError, OSError):
+                self._unregister_from_poll(self._bell[0].fileno())
             for end in self._bell:
                 end.close()
             self._bell = None
@@ -159,6 +175,11 @@ class Transport(stock.Transport):
     def __init__(self, client: Any, **options: Any) -> None:
         super().__init__(client, **options)
         self.cycle: Any = Poller()
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Join a Celery worker's loop."""
+        super().register_with_event_loop(connection, loop)
+        self.cycle.join(loop)
 
 
 class SentinelTransport(Transport):
