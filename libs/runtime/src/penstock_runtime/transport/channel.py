@@ -65,7 +65,8 @@ class Channel(Turns, stock.Channel):
     def in_flight(self) -> InFlight:
         """What this process holds of this Redis, whichever channel claimed it."""
         info = self.connection.client
-        address = f"{info.alt or info.hostname}:{info.port}/{info.virtual_host} {self.global_keyprefix}"
+        server = f"{info.alt or info.hostname}:{info.port}/{info.virtual_host}"
+        address = f"{info.userid or ''}@{server} {self.global_keyprefix}"
         limits = Limits(self.abandoned_after, self.visibility_timeout, self.most_deliveries, self.most_dead_letters)
         pools = self._own_pool(), self._own_pool()
         return in_flight_at(address, lambda: InFlight(pools, limits, self.global_keyprefix))
