@@ -12,6 +12,7 @@ what was in it, and a late settlement of a delivery that was returned meanwhile 
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 TAG = "penstock:"
 """Begins every delivery tag of ours; what begins otherwise is a stock worker's."""
@@ -34,11 +35,14 @@ MOST_CLAIMED = 500
 
 @dataclass(frozen=True)
 class Script:
-    """A script and the name by which Redis knows it once it was sent."""
+    """A script and the name by which Redis knows it once it was sent. TAG and STEADY in it are the constants above."""
 
     text: str
 
-    @property
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", self.text.replace("TAG", TAG).replace("STEADY", str(STEADY_MS)))
+
+    @cached_property
     def sha(self) -> str:
         """For EVALSHA."""
         return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
@@ -77,11 +81,13 @@ if listening ~= '0' then redis.call('GETEX', KEYS[1]) end
 local at = 8
 for queue = 1, queues do
   names[queue] = ARGV[at]
-  local tags = {''}
+  local tags = {}
   for i = 1, tonumber(ARGV[at + 1]) do tags[i] = ARGV[at + 1 + i] end
-  redis.call('HDEL', key(queue, 1), unpack(tags))
-  redis.call('ZREM', key(queue, 2), unpack(tags))
-  at = at + 2 + tonumber(ARGV[at + 1])
+  if #tags > 0 then
+    redis.call('HDEL', key(queue, 1), unpack(tags))
+    redis.call('ZREM', key(queue, 2), unpack(tags))
+  end
+  at = at + 2 + #tags
 end
 
 local function take(queue, list, most)
@@ -91,7 +97,7 @@ local function take(queue, list, most)
   if #found == 0 then return end
   local entries, scores = {}, {}
   for i = #found, 1, -1 do
-    local tag = string.format('penstock:%s:%d', process, number)
+    local tag = string.format('TAG%s:%d', process, number)
     number = number + 1
     entries[#entries + 1] = tag
     entries[#entries + 1] = '[' .. found[i] .. ',"",' .. names[queue] .. ']'
@@ -124,8 +130,8 @@ local function wake(waiting, most)
   for _ = 1, most do
     local found = redis.call('ZPOPMAX', waiting)
     if #found == 0 then return end
-    if now - tonumber(found[2]) > 4.5 then redis.call('DEL', waiting) return end
-    redis.call('SET', wake_prefix .. found[1], '1', 'PX', 4500)
+    if (now - tonumber(found[2])) * 1000 > STEADY then redis.call('DEL', waiting) return end
+    redis.call('SET', wake_prefix .. found[1], '1', 'PX', STEADY)
   end
 end
 
@@ -136,12 +142,12 @@ for queue = 1, queues do
     if listening == '2' then
       local watcher = redis.call('GETEX', watch)
       if not watcher or watcher == process then
-        redis.call('SET', watch, process, 'PX', 4500)
+        redis.call('SET', watch, process, 'PX', STEADY)
         redis.call('ZREM', waiting, process)
         watching[queue] = 1
       else
         redis.call('ZADD', waiting, now, process)
-        redis.call('PEXPIRE', waiting, 4500)
+        redis.call('PEXPIRE', waiting, STEADY)
       end
     end
   else
@@ -241,7 +247,7 @@ for queue = 1, (#KEYS - 1) / 2 do
       local old = redis.call('ZRANGEBYSCORE', index, '-inf', latest, 'WITHSCORES', 'LIMIT', offset, 1000)
       for i = 1, #old, 2 do
         local tag, score = old[i], tonumber(old[i + 1])
-        local ours = string.sub(tag, 1, 9) == 'penstock:'
+        local ours = string.find(tag, 'TAG', 1, true) == 1
         offset = offset + 1
         if most > 0 and (ours or score <= now - tonumber(ARGV[3])) then
           local entry = redis.call('HGET', hash, tag)
