@@ -8,6 +8,7 @@ from functools import cached_property
 from queue import Empty
 from typing import Any
 
+import redis
 from kombu.transport import redis as stock
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -15,7 +16,7 @@ from penstock_runtime.headers import ENQUEUED_AT
 from penstock_runtime.transport.abandoned import Limits, dead_letter
 from penstock_runtime.transport.in_flight import InFlight, in_flight_at
 from penstock_runtime.transport.keys import UNACKED, QueueKeys
-from penstock_runtime.transport.message import Claimed, Message, parsed
+from penstock_runtime.transport.message import Claimed, Message
 from penstock_runtime.transport.qos import QoS
 from penstock_runtime.transport.scripts import BURY
 from penstock_runtime.transport.turn import Turns
@@ -52,9 +53,12 @@ class Channel(Turns, stock.Channel):
         self.no_ack_queues: set[str] = set()
         self._keys: dict[str, QueueKeys] = {}
         self._plain_client: Any = None
-        self._pushing = False
         self.start_turns()
-        super().__init__(*arguments, **options)
+        try:
+            super().__init__(*arguments, **options)
+        except redis.ResponseError as error:
+            # A server that cannot save refuses even PING. Whoever connects tries again, and does not end.
+            raise redis.ConnectionError(f"Redis refuses: {str(error)[:200]}") from error
 
     @property
     def outlives(self) -> bool:
@@ -91,7 +95,8 @@ class Channel(Turns, stock.Channel):
         """The connection for claims."""
         if self._wire is None:
             quiet = MaintNotificationsConfig(enabled=False)
-            pool = self._own_pool(protocol=3, maint_notifications_config=quiet)
+            # No PING before a claim: each has its time-out, and they follow every second.
+            pool = self._own_pool(protocol=3, maint_notifications_config=quiet, health_check_interval=0)
             self._wire = Wire(pool, self.connection.cycle.forget_wire)
         return self._wire
 
@@ -120,6 +125,11 @@ class Channel(Turns, stock.Channel):
         return keys
 
     def basic_consume(self, queue: str, no_ack: bool, *arguments: Any, **options: Any) -> Any:
+        others = (self.keys_of(other).unacked for other in self.active_queues if other != queue)
+        if self.keys_of(queue).unacked in others:
+            raise ValueError(
+                f"unacked_key {self.unacked_key!r} names one hash for several queues; put {{queue}} into it"
+            )
         if no_ack:
             self.no_ack_queues.add(queue)
         else:
@@ -152,7 +162,9 @@ class Channel(Turns, stock.Channel):
         self._maybe_update_queues_expire(self.client, queue)
         for _, tag, raw in claimed:
             self.in_flight.hold(tag, keys, raw)
-            return Claimed(parsed(raw), tag)
+            message = self.read(keys, tag, raw)
+            if message is not None:
+                return Claimed(message, tag)
         raise Empty
 
     def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:

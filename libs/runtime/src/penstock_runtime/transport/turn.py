@@ -88,7 +88,7 @@ class Turns:
         return max(0, self.qos.room()) if self.qos.can_consume() else 0
 
     def _take_turn(self) -> bool:
-        """Whether a script ran and something may be there to deliver."""
+        """Whether something may be there to deliver, or to claim."""
         now = monotonic()
         if now < self._paused_until:
             return False
@@ -105,7 +105,7 @@ class Turns:
             log.warning("redis_refuses", reason=str(error), then="asked again in a second")
             self._paused_until = now + PAUSE
             return False
-        return claimed > 0
+        return claimed > 0 or (room > 0 and self._due)
 
     def _claim(self, queues: Sequence[QueueKeys], room: int, now: float) -> int:
         says = "2" if room == 0 or now - self._said_at > SAY_EVERY else "1"
@@ -123,6 +123,7 @@ class Turns:
             if says == "2":
                 self._said_at = now
                 self._heed(queue for queue, watches in zip(queues, watching, strict=True) if watches)
+            self.heed()  # what came together with the answer is read already: the socket would not tell
         elif room:
             self._due, self._said_at = True, float("-inf")
         if claimed:
@@ -166,32 +167,37 @@ class Turns:
                 self.run_turn(queues, 0, 0, "2")
 
     def _deliver(self, most: float) -> int:
-        count = 0
-        self._deliver_alone()
+        count = self._deliver_alone()
         while self.undelivered and count < most:
             keys, tag, raw = self.undelivered.popleft()
-            if not self.in_flight.is_held(tag):
-                continue
-            try:
-                message = parsed(raw)
-            except UNREADABLE:
-                log.error("undecodable", queue=keys.queue, bytes=len(raw), then="a dead letter")
-                self.bury(tag, "undecodable", None)
+            message = self.read(keys, tag, raw) if self.in_flight.is_held(tag) else None
+            if message is None:
                 continue
             if runs_alone(message, self.most_deliveries):
                 self._solitary.append((keys, tag, message))
-                self._deliver_alone()
+                count += self._deliver_alone()
             else:
                 self._hand_out(keys, tag, message)
-            count += 1
+                count += 1
         return count
 
-    def _deliver_alone(self) -> None:
+    def read(self, keys: QueueKeys, tag: str, raw: bytes) -> dict[str, Any] | None:
+        """The message of a claim; None where it is not readable, and was buried."""
+        try:
+            return parsed(raw)
+        except UNREADABLE:
+            log.error("undecodable", queue=keys.queue, bytes=len(raw), then="a dead letter")
+            self.bury(tag, "undecodable", None)
+            return None
+
+    def _deliver_alone(self) -> int:
         """A message that may be the death of its process waits until nothing else is held, and nothing joins it."""
-        if self._solitary and len(self.in_flight) == len(self._solitary):
-            keys, tag, message = self._solitary.popleft()
-            self._alone = tag
-            self._hand_out(keys, tag, message)
+        if not self._solitary or len(self.in_flight) != len(self._solitary):
+            return 0
+        keys, tag, message = self._solitary.popleft()
+        self._alone = tag
+        self._hand_out(keys, tag, message)
+        return 1
 
     def _hand_out(self, keys: QueueKeys, tag: str, message: dict[str, Any]) -> None:
         if keys.queue in self.no_ack_queues:

@@ -17,7 +17,6 @@ TURNED = ("READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED", "NOMASTERLINK")
 REFUSING = ("MISCONF", "NOREPLICAS", "OOM", "BUSY", "TRYAGAIN")
 """What a server says that will write again once it is helped: wait, and ask again."""
 
-
 FORBIDDEN = "can't run this command"
 """What Redis 6 says within a script instead of NOPERM."""
 
@@ -72,10 +71,10 @@ class Wire:
 
         Raises Refusing; what redis-py raises for a connection that is gone, and the connection is closed then.
         """
-        self.connect()
         keys = list(keys)
         rest = (len(keys), *keys, *arguments)
         try:
+            self.connect()
             try:
                 return self._ask("EVALSHA", script.sha, *rest)
             except NoScriptError:
