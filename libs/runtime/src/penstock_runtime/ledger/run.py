@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from penstock_contracts.queues import BY_NAME
 from penstock_contracts.task import Message
@@ -74,29 +74,29 @@ def adopt(
     worker: str,
 ) -> Claim | None:
     """Make the row of a message that came from a Celery client, already running. None: the row exists, claim it."""
+    running = {"token": token, "worker": worker, "lease_until": NOW + seconds(lease), "started_at": NOW, "attempt": 1}
     row = connection.execute(
-        insert(jobs)
-        .values(
-            id=job_id,
-            tenant=tenant,
-            task=message.task,
-            queue=message.queue,
-            priority=message.priority,
-            payload=message.payload,
-            embed=embed,
-            origin="adopted",
-            state="running",
-            attempt=1,
-            attempts=BY_NAME[message.queue].attempts,
-            token=token,
-            worker=worker,
-            lease_until=NOW + seconds(lease),
-            started_at=NOW,
+        adopted(job_id, message, tenant=tenant, embed=embed, state="running", **running).returning(
+            *COLUMNS, jobs.c.payload.label("taken_payload")
         )
-        .on_conflict_do_nothing(index_elements=[jobs.c.id])
-        .returning(*COLUMNS, jobs.c.payload.label("taken_payload"))
     ).one_or_none()
     return _claim(row, token)
+
+
+def adopted(job_id: str, message: Message, *, tenant: str, embed: dict[str, Any] | None, **values: Any) -> Insert:
+    """The row of a Celery client's message, in the state that `values` say. Where the id has one, nothing."""
+    row = {
+        "id": job_id,
+        "tenant": tenant,
+        "task": message.task,
+        "queue": message.queue,
+        "priority": message.priority,
+        "payload": message.payload,
+        "embed": embed,
+        "origin": "adopted",
+        "attempts": BY_NAME[message.queue].attempts,
+    }
+    return insert(jobs).values(**row, **values).on_conflict_do_nothing(index_elements=[jobs.c.id])
 
 
 def _claim(row: Any, token: UUID) -> Claim | None:
