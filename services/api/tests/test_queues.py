@@ -36,10 +36,17 @@ def test_queues_show_what_waits_and_since_when(api: FlaskClient) -> None:
     assert found["mail"]["oldest"] is None
 
 
-def test_our_message_has_the_age_of_its_stamp(api: FlaskClient, redis_url: str) -> None:
-    header = {"published_at": "2020-01-01T00:00:00+00:00"}
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"headers": {"id": "a", "penstock": {"published_at": "2020-01-01T00:00:00+00:00"}}},
+        {"headers": {"id": "a"}, "properties": {"penstock_enqueued_at": 1577836800.0}},
+    ],
+    ids=["of the ledger", "of another client on our transport"],
+)
+def test_our_message_has_the_age_of_its_stamp(api: FlaskClient, redis_url: str, message: dict[str, Any]) -> None:
     with redis.Redis.from_url(redis_url) as client:
-        client.lpush("mail:5", json.dumps({"headers": {"id": "a", "penstock": header}}))
+        client.lpush("mail:5", json.dumps(message))
 
     oldest = shown(api)["mail"]["oldest"]
     assert oldest["exact"] is True

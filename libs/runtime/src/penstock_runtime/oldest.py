@@ -12,6 +12,7 @@ from penstock_contracts.queues import QUEUES
 from penstock_runtime import redis_server
 from penstock_runtime.backlog import UNREADABLE, stamp_of
 from penstock_runtime.broker import redis_errors
+from penstock_runtime.headers import ENQUEUED_AT
 from penstock_runtime.settings import RuntimeSettings
 
 SEEN = "penstock:first_seen"
@@ -51,10 +52,10 @@ def read_oldest(settings: RuntimeSettings) -> dict[str, Oldest | None]:
 
 
 def _age(client: "redis.Redis", name: str, tail: Any, seen: dict[Any, Any], now: float) -> Oldest:
-    stamp = stamp_of(tail)
-    if stamp is not None:
-        # Two servers' clocks are compared, PostgreSQL's and Redis's: they may differ by a little.
-        return Oldest(max(0.0, round(now - stamp.timestamp(), 3)), exact=True)
+    since = _sent_at(tail)
+    if since is not None:
+        # Two machines' clocks are compared, the sender's or PostgreSQL's and Redis's: they may differ by a little.
+        return Oldest(max(0.0, round(now - since, 3)), exact=True)
     message = _id_of(tail)
     with suppress(*UNREADABLE):
         known, since = json.loads(seen[name.encode()])
@@ -64,6 +65,16 @@ def _age(client: "redis.Redis", name: str, tail: Any, seen: dict[Any, Any], now:
     with suppress(redis.ResponseError):
         client.hset(SEEN, name, json.dumps([message, now]))
     return Oldest(0.0, exact=False)
+
+
+def _sent_at(raw: Any) -> float | None:
+    """When the ledger published this message, or our transport sent it; None for another sender's."""
+    stamp = stamp_of(raw)
+    if stamp is not None:
+        return stamp.timestamp()
+    with suppress(*UNREADABLE):
+        return float(json.loads(raw)["properties"][ENQUEUED_AT])
+    return None
 
 
 def _id_of(raw: Any) -> str:
