@@ -66,7 +66,7 @@ def test_what_a_killed_worker_ran_runs_again_within_thirty_seconds_and_in_its_or
     assert broker.hlen("unacked:shop") == 3
     start(pool)
     first.kill()
-    eventually(lambda: len(of(broker, "begun")) == 4, "the first one runs again", seconds=32)
+    eventually(lambda: len(of(broker, "begun")) == 4, "the first one runs again", seconds=30)
     assert of(broker, "begun")[3] == 1
     assert broker.hlen("unacked:shop") + broker.llen("shop") == 3
     assert broker.hlen("unacked:shop") == 1, "what is claimed is what runs"

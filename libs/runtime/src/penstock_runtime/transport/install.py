@@ -7,6 +7,9 @@ from kombu.transport import TRANSPORT_ALIASES
 STOCK_CONSUMER = "celery.worker.consumer:Consumer"
 CONSUMER = "penstock_runtime.transport.consumer:Consumer"
 
+STOCK_MULTIPLIER = 4
+"""Celery's default, of which nothing tells whether the application asked for it."""
+
 SCHEMES = {"redis": "Transport", "rediss": "Transport", "sentinel": "SentinelTransport"}
 
 
@@ -22,5 +25,5 @@ def install(app: Any = None) -> None:
         return
     if app.conf.worker_consumer == STOCK_CONSUMER:
         app.conf.worker_consumer = CONSUMER
-    if app.conf.worker_prefetch_multiplier == 4:
+    if app.conf.worker_prefetch_multiplier == STOCK_MULTIPLIER:
         app.conf.worker_prefetch_multiplier = 1
