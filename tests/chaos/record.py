@@ -22,6 +22,9 @@ from penstock_contracts.queues import DATASET, GENERATION, MAIL, OPS_TRACE
 from penstock_runtime.schema import dataset_rows, datasets, files, jobs, user_actions
 
 TASKS = {task.queue: task.name for task in (IMPORT_FILE, REPORT, REGISTRATION_CONFIRMATION, USER_ACTIONS)}
+STUCK = 60.0
+"""Seconds from the last fault that hit a job in which it must have ended."""
+
 NEAR = 2.0
 """Seconds before and after a fault in which a mail's delivery may have to do with it, on a busy machine."""
 
@@ -31,6 +34,7 @@ class Findings:
     """Everything but `again` must be empty. Each entry is a sentence for people.
 
     again: mails delivered more than once where their own worker was hit between our last check and our commit.
+    seconds, after_hit: of the jobs of each queue that succeeded, from acceptance, and from the last fault that hit it.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -39,6 +43,7 @@ class Findings:
     doubled: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    after_hit: dict[str, list[float]] = field(default_factory=dict)
     attempts: Counter[int] = field(default_factory=Counter)
 
 
@@ -61,7 +66,7 @@ class Effects:
 
 def examine(engine: Engine, sent: Iterable[Job], sink: Sink, storage: Path, hits: Sequence[Hit]) -> Findings:
     """Compare what was accepted with what there is. To be called when nothing runs any more."""
-    findings = Findings(seconds={queue.name: [] for queue in TASKS})
+    findings = Findings(seconds={queue.name: [] for queue in TASKS}, after_hit={queue.name: [] for queue in TASKS})
     with engine.connect() as connection:
         rows = [row for row in connection.execute(select(jobs)) if row.task in TASKS.values()]
         effects = _read_effects(connection)
@@ -71,6 +76,7 @@ def examine(engine: Engine, sent: Iterable[Job], sink: Sink, storage: Path, hits
     for job in sent:
         found = by_name.pop(job.email or job.key, [])
         _examine_job(job, found, effects, sink, findings)
+        _examine_wait(job, found, hits, findings)
     unknown = [row for left in by_name.values() for row in left]
     findings.doubled += [f"job {row.id} ({row.task}): nobody sent it" for row in unknown]
     _examine_files(effects, storage, findings)
@@ -106,6 +112,19 @@ def _examine_job(job: Job, found: list[Any], effects: Effects, sink: Sink, findi
         return
     findings.seconds[job.queue.name].append((row.finished_at - row.created_at).total_seconds())
     _compare(job, row, about, _effects_of(job, row, effects, sink), findings)
+
+
+def _examine_wait(job: Job, found: list[Any], hits: Sequence[Hit], findings: Findings) -> None:
+    """How long it took from the last fault that hit the job while it ran."""
+    for row in found:
+        if row.state == "succeeded":
+            ended = row.finished_at.timestamp()
+            after = [ended - hit.ended for hit in hits if row.id in hit.jobs and hit.began < ended]
+            if after:
+                findings.after_hit[job.queue.name].append(max(0.0, min(after)))
+            if after and min(after) > STUCK:
+                about = f"{job.queue.name} {job.email or job.key} (job {row.id})"
+                findings.stuck.append(f"{about}: ended only {min(after):.0f} s after the last fault that hit it")
 
 
 def _how_it_stands(row: Any) -> str:
