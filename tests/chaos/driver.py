@@ -76,7 +76,7 @@ def run(options: Options, screen: Screen) -> Report:
     more = Random(options.seed)
     folder = Path(tempfile.mkdtemp(prefix="penstock-chaos-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user when this runs as root
-    layout = Layout.choose(folder, wanted.replicas, wanted.pool if wanted.bare else None, wanted.bare)
+    layout = Layout.choose(folder, wanted.replicas, wanted.pool, wanted.bare)
     began = time.monotonic()
     with (
         ways(layout.redis) as to_redis,

@@ -46,7 +46,7 @@ class Penstock:
         self.sight: Sight = Ledger(engine)
 
     def start(self, node: Node, jobs: Sequence[work.Job], more: Callable[[Queue, int], work.Job]) -> Load:
-        """Its tables, a key, and one imported dataset for the reports."""
+        """Its tables, a key, and one imported dataset, where there is a worker for it, for the reports."""
         layout = self._layout
         await_postgres(node, layout, self._engine)
         upgrade(layout.settings.database_url)
@@ -56,6 +56,8 @@ class Penstock:
             raise RuntimeError(f"the API did not start; see {layout.folder}/logs")
         datasets: list[str] = []
         load = Load(partial(api_client, layout.api_url, key, datasets), jobs, more)
+        if layout.pool not in (None, DATASET.pool):
+            return load
         [base] = load.release_of(DATASET, 1)
         ledger = Ledger(self._engine)
         if not node.until(lambda: base.id is not None and ledger.state(base.id) == "succeeded", START_SECONDS):

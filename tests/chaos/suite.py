@@ -43,7 +43,8 @@ CONCURRENCY = {Pool.PREFORK: "1", Pool.GEVENT: "10"}
 class Layout(BaseModel):
     """Where one run keeps its files and listens. `replicas`: worker processes of each queue, and schedulers.
 
-    bare: the transport of a Celery application with workers of this pool, which runs instead of Penstock.
+    pool: of the only workers that run; None: all do. bare: the transport of a Celery application that runs instead of
+    Penstock.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -126,6 +127,7 @@ def _penstock(layout: Layout) -> list[Program]:
     workers = [
         Program(name, queue.name, _worker(queue, name), _unasked, environment=environment)
         for queue in QUEUES
+        if layout.pool in (None, queue.pool)
         for name in replicas(queue.name, layout)
     ]
     beat = [sys.executable, "-m", "celery", "-A", "penstock_scheduler.app", "beat"]
