@@ -40,7 +40,6 @@ class Turns:
     connection: Any
     active_queues: Any
     global_keyprefix: Any
-    priority_steps: Any
     poll_interval: float
     most_deliveries: int
     keys_of: Any
@@ -145,7 +144,8 @@ class Turns:
         back for want of a sign of life, and what was settled is told again."""
         settled = self.in_flight.settled(queues)
         keys = [self._wake_key]
-        arguments: list[Any] = [self.in_flight.process, self.in_flight.numbers(room), room, len(self.priority_steps)]
+        lists = len(queues[0].lists) if queues else 0
+        arguments: list[Any] = [self.in_flight.process, self.in_flight.numbers(room), room, lists]
         arguments += [floor, listening, f"{self.global_keyprefix}{WAKE}"]
         for queue in queues:
             keys += [queue.unacked, queue.index, queue.watch, queue.waiting, *queue.lists]
