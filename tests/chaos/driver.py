@@ -10,26 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-import httpx
 from chaos import work
+from chaos.bare import bare
 from chaos.faults import Hit, Striker
 from chaos.load import Load
+from chaos.network import Ways, ways
 from chaos.node import Node, running
 from chaos.plan import Fault, Wanted, draw
-from chaos.record import examine
 from chaos.report import Report
 from chaos.screen import Screen
-from chaos.sight import Sight
-from chaos.sink import Sink, smtp_sink
+from chaos.subject import Subject, penstock
 from chaos.suite import Layout
 from sqlalchemy import Engine
 
-from penstock_contracts.queues import DATASET
 from penstock_runtime.database import LOST, connect
-from penstock_runtime.keys import create_key
-from penstock_runtime.migrate import upgrade
 
-START_SECONDS = 90.0
 PAUSE = (0.1, 0.8)
 """Seconds between the end of one fault and the next."""
 
@@ -60,11 +55,11 @@ class Run:
     """One run under way. `random`: for what is drawn in the order of the plan, whatever time it takes."""
 
     options: Options
-    jobs: list[work.Job]
     faults: list[Fault]
     layout: Layout
     node: Node
-    engine: Engine
+    ways: Ways
+    subject: Subject
     screen: Screen
     random: Random
     hits: list[Hit] = field(default_factory=list)
@@ -74,30 +69,32 @@ class Run:
 
 def run(options: Options, screen: Screen) -> Report:
     """Do it all. For the main thread. Raises RuntimeError where the suite does not even start."""
-    random = Random(options.seed)
-    jobs = work.draw(random, options.wanted.jobs, _name(options))
-    faults = draw(random, options.wanted)
+    random, wanted, name = Random(options.seed), options.wanted, f"r{options.seed}"
+    jobs = work.draw(random, wanted.jobs, name, wanted.queues)
+    faults = draw(random, wanted)
+    # How many are made on top depends on time, so they must not take from the faults' random numbers.
+    more = Random(options.seed)
     folder = Path(tempfile.mkdtemp(prefix="penstock-chaos-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user when this runs as root
-    layout = Layout.choose(folder, options.wanted.replicas)
+    layout = Layout.choose(folder, wanted.replicas, wanted.pool if wanted.bare else None, wanted.bare)
     began = time.monotonic()
-    with smtp_sink(layout.smtp, options.seed) as sink, running(layout) as node, _engine(layout) as engine:
-        this = Run(options, jobs, faults, layout, node, engine, screen, random)
-        load = _start(this)
+    with (
+        ways(layout.redis) as to_redis,
+        running(layout) as node,
+        _engine(layout) as engine,
+        bare(layout, engine) if wanted.bare else penstock(layout, engine, options.seed) as subject,
+    ):
+        this = Run(options, faults, layout, node, to_redis, subject, screen, random)
+        load = subject.start(node, jobs, lambda queue, number: work.make(queue, number, name, more))
         screen.say(f"started; logs in {folder}/logs")
         _do_faults(this, load)
         _end(this, load)
-        report = _report(this, load, sink, time.monotonic() - began)
+        report = _report(this, load, time.monotonic() - began)
     if options.keep or report.failures:
         screen.say(f"kept: {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
     return report
-
-
-def _name(options: Options) -> str:
-    """Keys and addresses of a run begin with it."""
-    return f"r{options.seed}"
 
 
 @contextmanager
@@ -109,42 +106,9 @@ def _engine(layout: Layout) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _start(this: Run) -> Load:
-    """The suite with its tables, a key, and one imported dataset for the reports."""
-    layout, options, engine = this.layout, this.options, this.engine
-
-    def answers() -> bool:
-        with engine.connect():
-            return True
-
-    if not this.node.until(answers, START_SECONDS):
-        raise RuntimeError(f"PostgreSQL did not start; see {layout.folder}/logs")
-    upgrade(layout.settings.database_url)
-    with engine.begin() as connection:
-        _, key = create_key(connection, "default", "chaos")
-    if not this.node.until(lambda: _is_ready(layout.api_url), START_SECONDS):
-        raise RuntimeError(f"the API did not start; see {layout.folder}/logs")
-    # How many are made on top depends on time, so they must not take from the faults' random numbers.
-    more = Random(options.seed)
-    load = Load(layout.api_url, key, this.jobs, lambda queue, number: work.make(queue, number, _name(options), more))
-    [base] = load.release_of(DATASET, 1)
-    sight = Sight(engine)
-    if not this.node.until(lambda: base.id is not None and sight.state(base.id) == "succeeded", START_SECONDS):
-        raise RuntimeError(f"the first import did not succeed; see {layout.folder}/logs")
-    load.datasets.append(str(base.id))
-    return load
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz", timeout=3, trust_env=False).is_success
-    except httpx.TransportError:
-        return False
-
-
 def _do_faults(this: Run, load: Load) -> None:
     """In a thread of their own, one after another, while this one watches the supervisor."""
-    striker = Striker(this.layout, Sight(this.engine), load, this.node, Random(this.random.random()))
+    striker = Striker(this.layout, this.subject.sight, load, this.node, this.ways, Random(this.random.random()))
     broken: list[Exception] = []
 
     def strike_all() -> None:
@@ -192,7 +156,7 @@ def _seen(fault: Fault, hit: Hit | None) -> str:
 
 def _tell(this: Run, line: str, load: Load) -> None:
     with suppress(*LOST):  # then the next line tells
-        this.ended = Sight(this.engine).ended()
+        this.ended = this.subject.sight.ended()
     this.screen.jobs(this.ended, len(load.released))
     this.screen.say(f"{line}; {this.ended} of {len(load.released)} jobs ended")
 
@@ -203,8 +167,8 @@ def _end(this: Run, load: Load) -> None:
     began = time.monotonic()
 
     def quiet() -> bool:
-        this.screen.jobs(Sight(this.engine).ended(), len(load.released))
-        return not load.unanswered and not Sight(this.engine).open()
+        this.screen.jobs(this.subject.sight.ended(), len(load.released))
+        return not load.unanswered and not this.subject.sight.open()
 
     ended = this.node.until(quiet, this.options.quiet_within, every=0.2)
     load.stop()
@@ -212,9 +176,8 @@ def _end(this: Run, load: Load) -> None:
     this.screen.say(f"{'quiet' if ended else 'NOT quiet'} {took:.0f} s after the last fault")
 
 
-def _report(this: Run, load: Load, sink: Sink, seconds: float) -> Report:
+def _report(this: Run, load: Load, seconds: float) -> Report:
     options = this.options
-    findings = examine(this.engine, load.released, sink, this.layout.storage, this.hits)
     return Report(
         command=options.command,
         seed=options.seed,
@@ -222,7 +185,7 @@ def _report(this: Run, load: Load, sink: Sink, seconds: float) -> Report:
         hits=this.hits,
         missed=this.missed,
         wanted=options.wanted,
-        findings=findings,
+        findings=this.subject.examine(load.released, this.hits),
         answers=load.answers,
         accepted=sum(job.accepted_at is not None for job in load.released),
         repeated=sum(job.repeats for job in load.released),

@@ -3,16 +3,20 @@
 import shutil
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import psutil
 import redis
+from chaos import redis_nodes
 from chaos.load import Load
+from chaos.network import Ways
 from chaos.node import Node
-from chaos.plan import Act, Fault, Kind
+from chaos.plan import NETWORK, ON_FILES, Act, Fault, Kind
+from chaos.redis_nodes import RedisNode
 from chaos.sight import Sight, wait_for
 from chaos.suite import LEASE, Layout, replicas, worker_name
 from chaos.supervisor import process_of
@@ -31,8 +35,8 @@ PHASE = {"dataset": 0.15, "generation": 2.0, "mail": 0.5, "ops_trace": 0.05, "ap
 
 PHASE_OF_OTHERS = 0.3
 
-BAIT = 8
-"""Jobs that are released when there are none left to be caught running."""
+BAIT = 24
+"""Jobs that are released when there are none left to be caught running: more than one worker takes at once."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,9 @@ class Hit:
 class Striker:
     """Does faults, one after another, on a suite under load."""
 
-    def __init__(self, layout: Layout, sight: Sight, load: Load, node: Node, random: Random) -> None:
+    def __init__(self, layout: Layout, sight: Sight, load: Load, node: Node, ways: Ways, random: Random) -> None:
         self._layout = layout
+        self._ways = ways
         self._sight = sight
         self._load = load
         self._random = random
@@ -61,7 +66,7 @@ class Striker:
 
     def strike(self, fault: Fault) -> Hit | None:
         """Wait until something of it runs, and do it. None: that was not seen within the deadline."""
-        if fault.act in (Act.WIPE, Act.COPY, Act.RESTORE):
+        if fault.act in (*ON_FILES, Act.CUT, Act.FAILOVER):
             return self._on_redis(fault)
         name = self._choose(fault.kind)
         frozen = wait_for(lambda: self._freeze_running(fault.kind, name), SIGHT_DEADLINE)
@@ -69,11 +74,13 @@ class Striker:
             return None
         tree, seen = frozen
         began = time.time()
-        late = self._signal(fault, name, tree)
+        late = self._on_the_way(fault, tree) if fault.act in NETWORK else self._signal(fault, name, tree)
         return Hit(fault, name, seen, began, time.time(), late)
 
     def _choose(self, kind: Kind) -> str:
         name = kind.value.partition(" ")[0]
+        if kind is Kind.REDIS:
+            return self._master().name
         several = kind.queue is not None or kind is Kind.SCHEDULER
         return self._random.choice(replicas(name, self._layout)) if several else name
 
@@ -134,46 +141,91 @@ class Striker:
         _send([target], signal.SIGKILL)
         return True
 
+    def _on_the_way(self, fault: Fault, tree: "list[psutil.Process]") -> bool:
+        """Trouble the connections that these processes have to Redis now, or everybody's, and let them go on."""
+        seconds = self._random.uniform(*STOP_SECONDS)
+        self._ways.trouble(fault.act, seconds, None if fault.kind is Kind.REDIS else tree)
+        _send(tree, signal.SIGCONT)
+        time.sleep(seconds)
+        self._ways.heal()
+        return False
+
     def _on_redis(self, fault: Fault) -> Hit | None:
         seen = wait_for(lambda: self._seen(Kind.REDIS, "redis"), SIGHT_DEADLINE)
-        if seen is None:
-            return None
+        server = self._master()
         began = time.time()
-        {Act.WIPE: self._wipe, Act.COPY: self._copy, Act.RESTORE: self._restore}[fault.act]()
-        return Hit(fault, "redis", seen, began, time.time())
+        acts = {Act.WIPE: self._wipe, Act.COPY: self._copy, Act.RESTORE: self._restore}
+        acts |= {Act.CUT: self._cut, Act.FAILOVER: self._fail_over}
+        if seen is None or not acts[fault.act](server):
+            return None
+        return Hit(fault, server.name, seen, began, time.time())
 
-    def _wipe(self) -> None:
-        client = redis.Redis.from_url(self._layout.redis_url, socket_timeout=5)
-        with client:
-            wait_for(lambda: _flushed(client), SIGHT_DEADLINE)
+    def _master(self) -> RedisNode:
+        layout = self._layout
+        found = wait_for(lambda: redis_nodes.master(layout.redis, layout.sentinel), SIGHT_DEADLINE)
+        assert found is not None, "the sentinel does not answer"
+        return found
 
-    def _copy(self) -> None:
+    def _wipe(self, server: RedisNode) -> bool:
+        return self._told(server, lambda client: client.flushall())
+
+    def _cut(self, server: RedisNode) -> bool:
+        return self._told(server, lambda client: client.execute_command("CLIENT", "KILL", "TYPE", "normal"))
+
+    def _fail_over(self, server: RedisNode) -> bool:
+        """Kill the server, and start it again only when its replica has taken over."""
+        if not self._told(server, _has_replica):
+            return False
+        with self._held(server) as process:
+            process.kill()
+            return wait_for(lambda: self._master() != server, SIGHT_DEADLINE) is not None
+
+    def _told(self, server: RedisNode, command: "Callable[[redis.Redis], object]") -> bool:
+        """Whether the server did it within the deadline, asked past its proxy."""
+        with redis.Redis(port=server.port, socket_timeout=5) as client:
+
+            def done() -> bool:
+                with suppress(redis.RedisError):
+                    return bool(command(client))
+                return False
+
+            return bool(wait_for(done, SIGHT_DEADLINE))
+
+    def _copy(self, server: RedisNode) -> bool:
         """Keep Redis's files as they are now: a volume's snapshot."""
-        server = self._running_redis()
-        server.suspend()  # so that no command is half written
+        process = self._running(server)
+        process.suspend()  # so that no command is half written
         try:
             shutil.rmtree(self._older, ignore_errors=True)
-            shutil.copytree(self._layout.redis_folder, self._older)
+            shutil.copytree(server.data(self._layout.folder), self._older)
         finally:
-            server.resume()
+            process.resume()
+        return True
 
-    def _restore(self) -> None:
+    def _restore(self, server: RedisNode) -> bool:
         """Stop Redis, put the older files in the place of its own, and let it be started."""
-        hold = self._layout.folder / "hold-redis"
+        data = server.data(self._layout.folder)
+        with self._held(server) as process:
+            process.kill()
+            wait_for(lambda: not _runs(process), GRACE)
+            shutil.rmtree(data)
+            shutil.copytree(self._older, data)
+        return True
+
+    @contextmanager
+    def _held(self, server: RedisNode) -> Iterator[psutil.Process]:
+        """Meanwhile nobody starts it again."""
+        hold = self._layout.folder / f"hold-{server.name}"
         hold.touch()
         try:
-            server = self._running_redis()
-            server.kill()
-            wait_for(lambda: not _runs(server), GRACE)
-            shutil.rmtree(self._layout.redis_folder)
-            shutil.copytree(self._older, self._layout.redis_folder)
+            yield self._running(server)
         finally:
             hold.unlink()
 
-    def _running_redis(self) -> psutil.Process:
-        server = wait_for(lambda: self._process("redis"), SIGHT_DEADLINE)
-        assert server is not None, "the supervisor does not start Redis"
-        return server
+    def _running(self, server: RedisNode) -> psutil.Process:
+        process = wait_for(lambda: self._process(server.name), SIGHT_DEADLINE)
+        assert process is not None, "the supervisor does not start Redis"
+        return process
 
     @property
     def _older(self) -> Path:
@@ -193,7 +245,7 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
-def _flushed(client: "redis.Redis") -> bool:
-    with suppress(redis.RedisError):
-        return bool(client.flushall())
-    return False
+def _has_replica(client: "redis.Redis") -> bool:
+    """Whether another server has all that this one has, or nearly."""
+    known = client.info("replication")
+    return known["role"] == "master" and any(known.get(f"slave{n}", {}).get("state") == "online" for n in range(2))

@@ -4,7 +4,8 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 import httpx
 from chaos.work import Job, request
@@ -19,19 +20,25 @@ AGAIN_AFTER = 0.2
 EXPECTED = {httpx.codes.SERVICE_UNAVAILABLE}
 """What the API may answer in a fault; the sender repeats. Any other answer but 202 is a finding."""
 
+Submit = Callable[[Job], str]
+"""Send a job once, and note that it was accepted; returns what was said where it was not, and else nothing."""
+
 
 class Load:
     """Jobs that have not been sent yet, and the clients that send what is released.
 
-    datasets: for the reports. more: makes a job of a queue that has none left.
+    client: makes a client, of whom each thread has its own. more: makes a job of a queue that has none left.
     """
 
-    def __init__(self, url: str, key: str, jobs: Sequence[Job], more: Callable[[Queue, int], Job]) -> None:
-        self.datasets: list[str] = []
+    def __init__(
+        self,
+        client: Callable[[], AbstractContextManager[Submit]],
+        jobs: Sequence[Job],
+        more: Callable[[Queue, int], Job],
+    ) -> None:
         self.released: list[Job] = []
         self.answers: Counter[str] = Counter()
-        self._url = url
-        self._key = key
+        self._client = client
         self._left = list(jobs)
         self._more = more
         self._made = len(jobs)
@@ -81,37 +88,41 @@ class Load:
             thread.join(TIMEOUT + 1)
 
     def _send_all(self) -> None:
-        # Without the environment's proxies: it is this machine that is asked.
-        with httpx.Client(base_url=self._url, timeout=TIMEOUT, trust_env=False) as client:
-            client.headers["Authorization"] = f"Bearer {self._key}"
+        with self._client() as submit:
             while (job := self._line.get()) is not None:
-                while not self._stopping.is_set() and not self._answered(client, job):
+                while not self._stopping.is_set() and (said := self._counted(submit, job)):
+                    with self._lock:
+                        self.answers[said] += 1
                     job.repeats += 1
                     time.sleep(AGAIN_AFTER)
 
-    def _answered(self, client: httpx.Client, job: Job) -> bool:
-        wanted = request(job, self.datasets)
-        try:
-            response = self._counted(lambda: client.post(wanted.path, **wanted.arguments))
-        except httpx.TransportError as error:
-            self._count(type(error).__name__)
-            return False
-        if response.status_code == httpx.codes.ACCEPTED:
-            job.accepted(response.json().get("job_id"))
-            return True
-        known = response.status_code in EXPECTED
-        self._count(f"{response.status_code}" if known else f"unexpected {response.status_code}: {response.text[:300]}")
-        return False
-
-    def _counted(self, post: Callable[[], httpx.Response]) -> httpx.Response:
+    def _counted(self, submit: Submit, job: Job) -> str:
         with self._lock:
             self._in_flight += 1
         try:
-            return post()
+            return submit(job)
         finally:
             with self._lock:
                 self._in_flight -= 1
 
-    def _count(self, answer: str) -> None:
-        with self._lock:
-            self.answers[answer] += 1
+
+@contextmanager
+def api_client(url: str, key: str, datasets: list[str]) -> Iterator[Submit]:
+    """A client of the API. `datasets`: for the reports."""
+    # Without the environment's proxies: it is this machine that is asked.
+    with httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as client:
+        client.headers["Authorization"] = f"Bearer {key}"
+
+        def submit(job: Job) -> str:
+            wanted = request(job, datasets)
+            try:
+                response = client.post(wanted.path, **wanted.arguments)
+            except httpx.TransportError as error:
+                return type(error).__name__
+            if response.status_code == httpx.codes.ACCEPTED:
+                job.accepted(response.json().get("job_id"))
+                return ""
+            known = response.status_code in EXPECTED
+            return f"{response.status_code}" if known else f"unexpected {response.status_code}: {response.text[:300]}"
+
+        yield submit

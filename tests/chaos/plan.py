@@ -1,10 +1,11 @@
 """What will be done to which process, drawn from a seed before anything runs: the same seed draws the same faults."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from penstock_contracts.queues import BY_NAME, Queue
+from penstock_contracts.queues import BY_NAME, QUEUES, Pool, Queue
 
 
 class Kind(StrEnum):
@@ -39,17 +40,39 @@ class Act(StrEnum):
     KILL = "SIGKILL"
     STOP = "SIGSTOP"
     TERM = "SIGTERM"
+    CUT = "CLIENT KILL"
+    FAILOVER = "failover"
+    HOLE = "black hole"
+    DELAY = "delay"
+    DROP = "drop"
     WIPE = "wipe"
     COPY = "copy"
     RESTORE = "restore"
 
 
 SIGNALS = (Act.KILL, Act.STOP, Act.TERM)
-CELLS = tuple((kind, act) for kind in Kind for act in SIGNALS)
+NETWORK = (Act.HOLE, Act.DELAY, Act.DROP)
+"""On the way from a process to Redis; with the kind REDIS, on everybody's."""
+
+ON_FILES = (Act.WIPE, Act.COPY, Act.RESTORE)
+TALKERS = (Kind.API, Kind.SCHEDULER, Kind.DATASET, Kind.GENERATION, Kind.MAIL, Kind.OPS_TRACE, Kind.REDIS)
+CELLS = (
+    *((kind, act) for kind in Kind for act in SIGNALS),
+    *((kind, act) for kind in TALKERS for act in NETWORK),
+    (Kind.REDIS, Act.CUT),
+    (Kind.REDIS, Act.FAILOVER),
+)
 """Each must have been hit at least once while its job ran, or the run proves nothing about it."""
 
 COPY_AHEAD = 8
 """How many faults lie between the copy of Redis's files and the moment they are put back."""
+
+
+class Bare(StrEnum):
+    """The transports that a Celery application without the ledger can be on."""
+
+    STOCK = "stock"
+    OURS = "penstock"
 
 
 @dataclass(frozen=True)
@@ -64,6 +87,9 @@ class Fault:
 class Wanted:
     """How much is to be done. `cells`: what must be hit at least once; `replicas`: workers of each queue.
 
+    pool: only the queues of this pool get jobs; None: all do. bare: an ordinary Celery application without the ledger,
+    with one queue, on this transport; None: the whole of Penstock.
+
     Raises ValueError where there are fewer faults than cells.
     """
 
@@ -73,10 +99,20 @@ class Wanted:
     restores: int
     replicas: int
     cells: tuple[tuple[Kind, Act], ...]
+    pool: Pool | None = None
+    bare: Bare | None = None
 
     def __post_init__(self) -> None:
         if self.faults < len(self.cells):
-            raise ValueError(f"--faults: at least {len(self.cells)} are needed, one for each process and signal")
+            raise ValueError(
+                f"--faults: at least {len(self.cells)} are needed, one for each process and what is done to it"
+            )
+
+    @property
+    def queues(self) -> Sequence[Queue]:
+        """Those that get jobs."""
+        of_pool = [queue for queue in QUEUES if self.pool in (None, queue.pool)]
+        return of_pool[:1] if self.bare else of_pool
 
     @property
     def hits(self) -> int:
@@ -84,12 +120,23 @@ class Wanted:
         return self.faults + self.wipes + self.restores
 
 
-SHORT_CELLS = tuple(
-    (kind, Act.KILL)
-    for kind in (Kind.DATASET, Kind.GENERATION_CHILD, Kind.MAIL, Kind.OPS_TRACE, Kind.REDIS, Kind.POSTGRES)
+def cells_of(pool: Pool | None, *, bare: bool = False) -> tuple[tuple[Kind, Act], ...]:
+    """What there is to hit where only queues of this pool have jobs; None: all of it.
+
+    Bare: neither PostgreSQL, in which the application keeps its effects, nor what costs Redis a part of its memory.
+    """
+    queues = Wanted(0, 0, 0, 0, 1, (), pool, Bare.STOCK if bare else None).queues
+    kinds = {kind for kind in Kind if kind.queue in queues or (kind.queue is None and not bare)} | {Kind.REDIS}
+    return tuple(cell for cell in CELLS if cell[0] in kinds and not (bare and cell[1] is Act.FAILOVER))
+
+
+SHORT_CELLS = (
+    *((kind, Act.KILL) for kind in (Kind.DATASET, Kind.GENERATION_CHILD, Kind.MAIL, Kind.OPS_TRACE, Kind.POSTGRES)),
+    *((Kind.REDIS, act) for act in (Act.KILL, Act.CUT, Act.FAILOVER)),
+    *zip((Kind.MAIL, Kind.OPS_TRACE, Kind.DATASET), NETWORK, strict=True),
 )
 SHORT = Wanted(jobs=40, faults=len(SHORT_CELLS), wipes=1, restores=0, replicas=1, cells=SHORT_CELLS)
-"""For a run of less than a minute: a worker of each queue and both servers are killed, and Redis is emptied."""
+"""For a run of about a minute: a worker of each queue and both servers are killed, Redis is emptied, its way is cut."""
 
 
 def draw(random: Random, wanted: Wanted) -> list[Fault]:

@@ -18,10 +18,16 @@ from penstock_contracts.dataset import IMPORT_FILE
 from penstock_contracts.generation import REPORT
 from penstock_contracts.mail import REGISTRATION_CONFIRMATION
 from penstock_contracts.ops_trace import USER_ACTIONS
-from penstock_contracts.queues import DATASET, GENERATION, MAIL, OPS_TRACE
+from penstock_contracts.queues import DATASET, GENERATION, MAIL, OPS_TRACE, Queue
 from penstock_runtime.schema import dataset_rows, datasets, files, jobs, user_actions
 
 TASKS = {task.queue: task.name for task in (IMPORT_FILE, REPORT, REGISTRATION_CONFIRMATION, USER_ACTIONS)}
+STUCK = 60.0
+"""Seconds from the last fault that touched a job in which it must have ended."""
+
+FOR_ALL = (Kind.SUPERVISOR, Kind.POSTGRES, Kind.REDIS, Kind.SCHEDULER)
+"""Without these no job goes on."""
+
 NEAR = 2.0
 """Seconds before and after a fault in which a mail's delivery may have to do with it, on a busy machine."""
 
@@ -31,6 +37,7 @@ class Findings:
     """Everything but `again` must be empty. Each entry is a sentence for people.
 
     again: mails delivered more than once where their own worker was hit between our last check and our commit.
+    seconds, after_hit: of the jobs of each queue that succeeded, from acceptance, and of those hit from the last fault.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -39,6 +46,7 @@ class Findings:
     doubled: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    after_hit: dict[str, list[float]] = field(default_factory=dict)
     attempts: Counter[int] = field(default_factory=Counter)
 
 
@@ -61,7 +69,7 @@ class Effects:
 
 def examine(engine: Engine, sent: Iterable[Job], sink: Sink, storage: Path, hits: Sequence[Hit]) -> Findings:
     """Compare what was accepted with what there is. To be called when nothing runs any more."""
-    findings = Findings(seconds={queue.name: [] for queue in TASKS})
+    findings = Findings(seconds={queue.name: [] for queue in TASKS}, after_hit={queue.name: [] for queue in TASKS})
     with engine.connect() as connection:
         rows = [row for row in connection.execute(select(jobs)) if row.task in TASKS.values()]
         effects = _read_effects(connection)
@@ -71,6 +79,7 @@ def examine(engine: Engine, sent: Iterable[Job], sink: Sink, storage: Path, hits
     for job in sent:
         found = by_name.pop(job.email or job.key, [])
         _examine_job(job, found, effects, sink, findings)
+        _examine_wait(job, found, hits, findings)
     unknown = [row for left in by_name.values() for row in left]
     findings.doubled += [f"job {row.id} ({row.task}): nobody sent it" for row in unknown]
     _examine_files(effects, storage, findings)
@@ -106,6 +115,24 @@ def _examine_job(job: Job, found: list[Any], effects: Effects, sink: Sink, findi
         return
     findings.seconds[job.queue.name].append((row.finished_at - row.created_at).total_seconds())
     _compare(job, row, about, _effects_of(job, row, effects, sink), findings)
+
+
+def _examine_wait(job: Job, found: list[Any], hits: Sequence[Hit], findings: Findings) -> None:
+    """Of a job that was hit while it ran: how long it took from the last fault that touched it, running or waiting."""
+    for row in found:
+        if row.state == "succeeded" and any(row.id in hit.jobs for hit in hits):
+            accepted, ended = row.created_at.timestamp(), row.finished_at.timestamp()
+            during = [hit for hit in hits if hit.ended > accepted and hit.began < ended]
+            after = min((ended - hit.ended for hit in during if _touches(hit, row.id, job.queue)), default=0.0)
+            findings.after_hit[job.queue.name].append(max(0.0, after))
+            if after > STUCK:
+                about = f"{job.queue.name} {job.email or job.key} (job {row.id})"
+                findings.stuck.append(f"{about}: ended only {after:.0f} s after the last fault that touched it")
+
+
+def _touches(hit: Hit, job_id: str, queue: Queue) -> bool:
+    """Whether this fault has to do with a job that was open then: it ran there, or what it waits for was hit."""
+    return job_id in hit.jobs or hit.fault.kind in FOR_ALL or hit.fault.kind.queue is queue
 
 
 def _how_it_stands(row: Any) -> str:

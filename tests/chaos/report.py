@@ -1,18 +1,20 @@
 """What people read at the end of a run."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 
 from chaos.faults import Hit
-from chaos.plan import SIGNALS, Act, Fault, Kind, Wanted
+from chaos.plan import NETWORK, SIGNALS, Act, Fault, Kind, Wanted
 from chaos.record import Findings, sentences
 from rich.console import Console
 from rich.table import Table
 
 SHOWN = 50
 """Findings that are printed at the most."""
+
+SHOWN_ACTS = (*SIGNALS, *NETWORK, Act.CUT, Act.FAILOVER)
 
 
 @dataclass(frozen=True)
@@ -69,18 +71,37 @@ def show(report: Report, console: Console) -> None:
     console.print(f"the same faults again: {report.command}", markup=False, soft_wrap=True)
 
 
+def beside(reports: Sequence[Report]) -> Table:
+    """What became of the same tasks on each transport."""
+    table = Table(title="an ordinary Celery application, without the ledger")
+    for column in ("", *(str(report.wanted.bare) for report in reports)):
+        table.add_column(column, justify="right" if column else "left")
+    rows: dict[str, Callable[[Report], object]] = {
+        "tasks sent": lambda report: report.accepted,
+        "faults": lambda report: len(report.hits),
+        "lost: no effect, and nowhere in Redis": lambda report: len(report.findings.lost),
+        "stuck: still held, or 60 s after the last fault that hit it": lambda report: len(report.findings.stuck),
+        "begun again while they ran": lambda report: len(report.findings.doubled),
+        "run more than once": lambda report: sum(n for runs, n in report.findings.attempts.items() if runs > 1),
+    }
+    for name, read in rows.items():
+        table.add_row(name, *(f"{read(report)}" for report in reports))
+    return table
+
+
 def _kills(report: Report) -> Table:
     table = Table(title="hits, each while a job (for the api also a request) was seen running")
-    for column in ("process", *SIGNALS, "jobs running", "needed SIGKILL", "put off"):
-        table.add_column(column, justify="left" if column == "process" else "right", no_wrap=True)
+    for column in ("process", *SHOWN_ACTS, "jobs running", "needed SIGKILL", "put off"):
+        shown = column.removeprefix("SIG").replace(" ", "\n")
+        table.add_column(shown, justify="left" if column == "process" else "right", no_wrap=True)
     for kind in Kind:
-        mine = [hit for hit in report.hits if hit.fault.kind is kind and hit.fault.act in SIGNALS]
-        counts = [str(sum(hit.fault.act is act for hit in mine)) for act in SIGNALS]
+        mine = [hit for hit in report.hits if hit.fault.kind is kind and hit.fault.act in SHOWN_ACTS]
+        counts = [str(sum(hit.fault.act is act for hit in mine)) for act in SHOWN_ACTS]
         running, late = sum(len(hit.jobs) for hit in mine), sum(hit.late for hit in mine)
         missed = sum(fault.kind is kind for fault in report.missed)
         table.add_row(kind, *counts, str(running), str(late), str(missed))
-    kills = sum(hit.fault.act in SIGNALS for hit in report.hits)
-    totals = [str(sum(hit.fault.act is act for hit in report.hits)) for act in SIGNALS]
+    kills = sum(hit.fault.act in SHOWN_ACTS for hit in report.hits)
+    totals = [str(sum(hit.fault.act is act for hit in report.hits)) for act in SHOWN_ACTS]
     table.add_section()
     table.add_row(f"all: {kills}", *totals, "", "", str(len(report.missed)))
     return table
@@ -88,14 +109,15 @@ def _kills(report: Report) -> Table:
 
 def _jobs(report: Report) -> Table:
     table = Table(title="jobs that succeeded, seconds from accepted to ended")
-    for column in ("queue", "jobs", "median", "99 %", "longest"):
+    for column in ("queue", "jobs", "median", "99 %", "longest", "hit", "longest after the last hit"):
         table.add_column(column, justify="left" if column == "queue" else "right")
     for queue, seconds in report.findings.seconds.items():
+        after = report.findings.after_hit.get(queue, [])
+        shown = ["", "", ""]
         if len(seconds) > 1:
             figures = (median(seconds), quantiles(seconds, n=100, method="inclusive")[-1], max(seconds))
-            table.add_row(queue, str(len(seconds)), *(f"{figure:.1f}" for figure in figures))
-        else:
-            table.add_row(queue, str(len(seconds)), "", "", "")
+            shown = [f"{figure:.1f}" for figure in figures]
+        table.add_row(queue, str(len(seconds)), *shown, str(len(after)), f"{max(after):.1f}" if after else "")
     return table
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Engine, func, select
 
@@ -29,8 +29,21 @@ def wait_for(condition: Callable[[], T], seconds: float, *, every: float = LOOK_
     return None
 
 
-class Sight:
-    """Questions to the ledger. All raise what a lost PostgreSQL raises."""
+class Sight(Protocol):
+    """Questions about the jobs. All raise what a lost PostgreSQL raises."""
+
+    def running(self, *, worker: str | None = None) -> frozenset[str]:
+        """Ids of the jobs that run, of one worker or of all; none where one of them must not be hit."""
+
+    def open(self, queue: Queue | None = None) -> int:
+        """How many jobs have not ended."""
+
+    def ended(self) -> int:
+        """How many jobs have ended."""
+
+
+class Ledger:
+    """What the ledger says."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

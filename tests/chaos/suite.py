@@ -3,9 +3,12 @@
 import sys
 from pathlib import Path
 
+from chaos import redis_nodes, shop
+from chaos.plan import Bare
+from chaos.redis_nodes import RedisNode
 from pydantic import BaseModel, ConfigDict
 
-from penstock_cli.embedded import Server, postgres_in, redis_in
+from penstock_cli.embedded import Server, postgres_in
 from penstock_cli.local.ports import free_port
 from penstock_cli.local.processes import Program
 from penstock_contracts.queues import QUEUES, Pool, Queue
@@ -31,11 +34,17 @@ SETTINGS = {
     "PYTHONWARNINGS": "ignore",
 }
 SCHEDULER = "scheduler"
+NEVER = 86_400_000
+"""Milliseconds, longer than any run."""
+
 CONCURRENCY = {Pool.PREFORK: "1", Pool.GEVENT: "10"}
 
 
 class Layout(BaseModel):
-    """Where one run keeps its files and listens. `replicas`: worker processes of each queue, and schedulers."""
+    """Where one run keeps its files and listens. `replicas`: worker processes of each queue, and schedulers.
+
+    bare: the transport of a Celery application with workers of this pool, which runs instead of Penstock.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,14 +52,18 @@ class Layout(BaseModel):
     replicas: int
     api: int
     smtp: int
-    redis: int
     postgres: int
+    sentinel: int
+    redis: tuple[RedisNode, RedisNode]
+    pool: Pool | None = None
+    bare: Bare | None = None
 
     @classmethod
-    def choose(cls, folder: Path, replicas: int) -> "Layout":
+    def choose(cls, folder: Path, replicas: int, pool: Pool | None = None, bare: Bare | None = None) -> "Layout":
         """Free ports, written down in the folder for the supervisor to read."""
-        names = ("api", "smtp", "redis", "postgres")
-        layout = cls(folder=folder, replicas=replicas, **{name: free_port() for name in names})
+        ports = {name: free_port() for name in ("api", "smtp", "postgres", "sentinel")}
+        first, second = (RedisNode(name=f"redis-{n}", port=free_port(), public=free_port()) for n in (1, 2))
+        layout = cls(folder=folder, replicas=replicas, redis=(first, second), pool=pool, bare=bare, **ports)
         (folder / "layout.json").write_text(layout.model_dump_json(), encoding="utf-8")
         return layout
 
@@ -60,11 +73,7 @@ class Layout(BaseModel):
 
     @property
     def redis_url(self) -> str:
-        return f"redis://127.0.0.1:{self.redis}/0"
-
-    @property
-    def redis_folder(self) -> Path:
-        return self.folder / "redis"
+        return f"sentinel://127.0.0.1:{self.sentinel}/0"
 
     @property
     def storage(self) -> Path:
@@ -73,10 +82,12 @@ class Layout(BaseModel):
     @property
     def settings(self) -> RuntimeSettings:
         """As the suite's processes have them."""
-        return load(RuntimeSettings, CELERY_BROKER_URL=self.redis_url, PENSTOCK_DATABASE_URL=self._database_url)
+        parts = {"PENSTOCK_DATABASE_URL": self.database_url, "redis_sentinel_master": redis_nodes.GROUP}
+        return load(RuntimeSettings, CELERY_BROKER_URL=self.redis_url, **parts)
 
     @property
-    def _database_url(self) -> str:
+    def database_url(self) -> str:
+        """PostgreSQL, as libpq takes it."""
         return f"postgresql://postgres@127.0.0.1:{self.postgres}/postgres"
 
     @property
@@ -84,8 +95,9 @@ class Layout(BaseModel):
         """What every process of the suite is told."""
         return SETTINGS | {
             "CELERY_BROKER_URL": self.redis_url,
-            "CELERY_RESULT_BACKEND": self._database_url,
-            "PENSTOCK_DATABASE_URL": self._database_url,
+            "PENSTOCK_REDIS_SENTINEL_MASTER": redis_nodes.GROUP,
+            "CELERY_RESULT_BACKEND": self.database_url,
+            "PENSTOCK_DATABASE_URL": self.database_url,
             "PENSTOCK_STORAGE_URL": self.storage.as_uri(),
             "PENSTOCK_SECRET_KEY": "a key that only this run knows",
             "PENSTOCK_API_PORT": str(self.api),
@@ -106,6 +118,10 @@ def worker_name(process: str) -> str:
 
 def programs(layout: Layout) -> list[Program]:
     """Every process, in the order of their start. Makes the servers' files where there are none."""
+    return [*_servers(layout), *(_shop(layout, layout.bare) if layout.bare else _penstock(layout))]
+
+
+def _penstock(layout: Layout) -> list[Program]:
     environment = layout.environment
     workers = [
         Program(name, queue.name, _worker(queue, name), _unasked, environment=environment)
@@ -115,8 +131,6 @@ def programs(layout: Layout) -> list[Program]:
     beat = [sys.executable, "-m", "celery", "-A", "penstock_scheduler.app", "beat"]
     api = [sys.executable, "-m", "gunicorn", "-c", "python:penstock_api.gunicorn_conf"]
     return [
-        _server(postgres_in(layout.folder / "postgres", layout.postgres)),
-        _server(redis_in(layout.redis_folder, layout.redis)),
         *workers,
         *(Program(name, "relay", beat, _unasked, environment=environment) for name in replicas(SCHEDULER, layout)),
         Program("api", "api", api, _unasked, environment=environment),
@@ -125,9 +139,40 @@ def programs(layout: Layout) -> list[Program]:
 
 def _worker(queue: Queue, name: str) -> list[str]:
     module = f"penstock_{queue.service.replace('-', '_')}.app"
-    command = [sys.executable, "-m", "celery", "-A", module, "worker", "-Q", queue.name, "-n", worker_name(name)]
-    command += ["-P", queue.pool, "-c", CONCURRENCY[queue.pool], "--loglevel", "INFO"]
-    return [*command, "--without-gossip", "--without-mingle"]
+    return [*_celery(module, name, queue.name), *_pool(queue.pool), "--without-gossip", "--without-mingle"]
+
+
+def _celery(module: str, name: str, queue: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "-A", module, "worker", "-Q", queue, "-n", worker_name(name)]
+
+
+def _pool(pool: Pool) -> list[str]:
+    return ["-P", pool, "-c", CONCURRENCY[pool], "--loglevel", "INFO"]
+
+
+def _shop(layout: Layout, transport: Bare) -> list[Program]:
+    """The workers of the application without the ledger, called like those of Penstock's first queue of that pool."""
+    queue = next(queue for queue in QUEUES if queue.pool is layout.pool)
+    started = []
+    for name in replicas(queue.name, layout):
+        environment = {
+            "CELERY_BROKER_URL": layout.redis_url,
+            "CHAOS_TRANSPORT": transport,
+            "CHAOS_DATABASE_URL": layout.database_url,
+            "CHAOS_WORKER": worker_name(name),
+        }
+        command = [*_celery("chaos.shop", name, shop.QUEUE), *_pool(queue.pool)]
+        started.append(Program(name, shop.QUEUE, command, _unasked, environment=environment))
+    return started
+
+
+def _servers(layout: Layout) -> list[Program]:
+    # What a replica has not yet heard of, a failover loses; only the ledger has it still.
+    down_after = NEVER if layout.bare else redis_nodes.DOWN_AFTER
+    return [
+        _server(postgres_in(layout.folder / "postgres", layout.postgres)),
+        *redis_nodes.programs(layout.folder, layout.redis, layout.sentinel, down_after),
+    ]
 
 
 def _server(server: Server) -> Program:

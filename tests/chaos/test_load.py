@@ -3,12 +3,13 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 
 import pytest
 from chaos import work
-from chaos.load import Load
+from chaos.load import Load, api_client
 from processes import eventually
 
 from penstock_contracts.queues import MAIL, OPS_TRACE
@@ -58,7 +59,8 @@ def load(api: Api) -> Iterator[Callable[..., Load]]:
     made: list[Load] = []
 
     def make(*jobs: work.Job) -> Load:
-        made.append(Load(api.url, "a key", jobs, lambda queue, number: work.make(queue, number, "more", Random(1))))
+        client = partial(api_client, api.url, "a key", [])
+        made.append(Load(client, jobs, lambda queue, number: work.make(queue, number, "more", Random(1))))
         return made[-1]
 
     yield make

@@ -1,15 +1,31 @@
 """What a run does is drawn from its seed, all of it before anything runs."""
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
 from chaos import work
-from chaos.plan import CELLS, COPY_AHEAD, SHORT, SIGNALS, Act, Fault, Kind, Wanted, draw
+from chaos.plan import (
+    CELLS,
+    COPY_AHEAD,
+    NETWORK,
+    ON_FILES,
+    SHORT,
+    SIGNALS,
+    TALKERS,
+    Act,
+    Bare,
+    Fault,
+    Kind,
+    Wanted,
+    cells_of,
+    draw,
+)
 
-from penstock_contracts.queues import QUEUES
+from penstock_contracts.queues import DATASET, GENERATION, MAIL, OPS_TRACE, QUEUES, Pool
 
-FULL = Wanted(jobs=2000, faults=110, wipes=5, restores=2, replicas=2, cells=CELLS)
+FULL = Wanted(jobs=2000, faults=120, wipes=5, restores=2, replicas=2, cells=CELLS)
 SEEDS = pytest.mark.parametrize("seed", range(5))
 
 
@@ -32,7 +48,7 @@ def test_the_same_seed_draws_the_same_jobs_and_faults_and_another_one_others(see
 def test_a_plan_has_what_is_wanted_and_every_cell(seed: int, wanted: Wanted) -> None:
     _, faults = planned(seed, wanted)
     acts = Counter(fault.act for fault in faults)
-    assert sum(acts[act] for act in SIGNALS) == wanted.faults
+    assert sum(number for act, number in acts.items() if act not in ON_FILES) == wanted.faults
     assert (acts[Act.WIPE], acts[Act.RESTORE], acts[Act.COPY]) == (wanted.wipes, wanted.restores, wanted.restores)
     assert set(wanted.cells) <= {(fault.kind, fault.act) for fault in faults}
 
@@ -48,13 +64,39 @@ def test_before_redis_is_put_back_there_is_a_copy_some_faults_older(seed: int) -
             assert number - copied[0] >= COPY_AHEAD
 
 
-def test_every_process_and_signal_is_a_cell() -> None:
-    assert len(CELLS) == len(Kind) * len(SIGNALS) == 36
+def test_every_process_and_signal_is_a_cell_and_the_way_of_each_that_talks_to_redis() -> None:
+    assert len(CELLS) == len(set(CELLS)) == len(Kind) * len(SIGNALS) + len(TALKERS) * len(NETWORK) + 2 == 59
 
 
 def test_a_plan_that_cannot_hit_every_cell_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 36 are needed"):
-        Wanted(jobs=10, faults=35, wipes=0, restores=0, replicas=1, cells=CELLS)
+    with pytest.raises(ValueError, match="at least 59 are needed"):
+        Wanted(jobs=10, faults=58, wipes=0, restores=0, replicas=1, cells=CELLS)
+
+
+@pytest.mark.parametrize(
+    ("pool", "queues"), [(Pool.PREFORK, [DATASET, GENERATION]), (Pool.GEVENT, [MAIL, OPS_TRACE])], ids=str
+)
+def test_of_one_pool_only_its_queues_have_jobs_and_only_its_workers_are_hit(pool: Pool, queues: list[object]) -> None:
+    wanted = replace(FULL, pool=pool, cells=cells_of(pool))
+    assert list(wanted.queues) == queues
+    assert {job.queue for job in work.draw(Random(1), 300, "run", wanted.queues)} == set(queues)
+    assert {kind.queue for kind, _ in wanted.cells} - {None} == set(queues)
+    assert {Kind.API, Kind.SCHEDULER, Kind.REDIS, Kind.POSTGRES} <= {kind for kind, _ in wanted.cells}
+
+
+@pytest.mark.parametrize("bare", list(Bare))
+def test_an_application_without_the_ledger_has_one_queue_and_keeps_its_database_and_redis_its_memory(
+    bare: Bare,
+) -> None:
+    wanted = replace(FULL, pool=Pool.PREFORK, bare=bare, cells=cells_of(Pool.PREFORK, bare=True))
+    assert wanted.queues == [DATASET]
+    assert {kind for kind, _ in wanted.cells} == {Kind.DATASET, Kind.DATASET_CHILD, Kind.REDIS}
+    assert Act.FAILOVER not in {act for _, act in wanted.cells}
+
+
+def test_there_are_not_more_reports_than_two_cores_can_write() -> None:
+    drawn = work.draw(Random(1), 10_000, "run", [DATASET, GENERATION])
+    assert Counter(job.queue for job in drawn)[GENERATION] == work.MOST_REPORTS
 
 
 @pytest.mark.parametrize("count", [40, 2000])

@@ -1,13 +1,15 @@
 """The examiner finds what is lost, stuck or doubled, and nothing where all is well."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from time import time
 from typing import Any
 
 import pytest
 from chaos.conftest import Left
 from chaos.faults import Hit
 from chaos.plan import Act, Fault, Kind
-from chaos.record import NEAR, sentences
+from chaos.record import NEAR, STUCK, sentences
 from chaos.work import Job
 from sqlalchemy import ColumnElement, Table, delete, insert, literal_column, select
 
@@ -34,6 +36,22 @@ def test_nothing_is_found_where_every_job_has_its_effects_once(left: Left, done:
     assert sentences(findings) == []
     assert {queue: len(seconds) for queue, seconds in findings.seconds.items()} == {queue.name: 1 for queue in QUEUES}
     assert findings.attempts == {1: 4}
+
+
+@pytest.mark.parametrize(
+    ("later", "stuck"), [(None, 1), (Kind.SUPERVISOR, 0), (Kind.OPS_TRACE, 0), (Kind.MAIL, 1), (Kind.API, 1)], ids=str
+)
+def test_a_job_that_was_hit_must_end_within_a_minute_of_the_last_fault_that_touched_it(
+    later: Kind | None, stuck: int, left: Left, done: Done
+) -> None:
+    job = of(OPS_TRACE, done)
+    now = time()
+    began, ended = (datetime.fromtimestamp(moment, UTC) for moment in (now - STUCK - 30, now))
+    left.change(job, created_at=began, finished_at=ended)
+    left.hits = [Hit(Fault(Kind.OPS_TRACE, Act.KILL), "", frozenset({str(job.id)}), now - STUCK - 9, now - STUCK - 8)]
+    if later is not None:
+        left.hits.append(Hit(Fault(later, Act.KILL), "", frozenset({"another"}), now - STUCK + 8, now - STUCK + 9))
+    assert len(left.examined().stuck) == stuck
 
 
 @pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)

@@ -1,18 +1,25 @@
 """The jobs of a run: real ones for every queue, each drawn from the seed and its number."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from time import monotonic
+from time import time
 from typing import Any
 
-from penstock_contracts.queues import DATASET, GENERATION, MAIL, OPS_TRACE, Queue
+from penstock_contracts.queues import DATASET, GENERATION, MAIL, OPS_TRACE, QUEUES, Queue
 
 SHARES = ((DATASET, 22), (GENERATION, 3), (MAIL, 38), (OPS_TRACE, 37))
 """Of a hundred jobs. A report takes seconds of a processor, the others a fraction of one."""
 
+MOST_REPORTS = 150
 ROWS = (200, 8000)
 ACTIONS = (500, 1000)
+FEW = (5, 50)
+"""What most of them have: ten thousand jobs are to be done in minutes."""
+
+LARGE = 0.1
+"""The share of those that have more."""
 
 
 @dataclass
@@ -31,7 +38,7 @@ class Job:
     def accepted(self, job_id: str | None) -> None:
         """A submitter has its answer. A registration's holds no id."""
         self.id = job_id
-        self.accepted_at = monotonic()
+        self.accepted_at = time()
 
 
 @dataclass(frozen=True)
@@ -42,17 +49,23 @@ class Request:
     arguments: dict[str, Any]
 
 
-def draw(random: Random, count: int, run: str) -> list[Job]:
+def draw(random: Random, count: int, run: str, queues: Sequence[Queue] = QUEUES) -> list[Job]:
     """So many jobs in a random order, at least two of each queue. `run` makes their keys unlike another run's."""
-    drawn = [queue for queue, share in SHARES for _ in range(max(2, count * share // 100))]
-    drawn += [MAIL] * (count - len(drawn))
+    shares = {queue: share for queue, share in SHARES if queue in queues}
+    whole = sum(shares.values())
+    wanted = {queue: max(2, count * share // whole) for queue, share in shares.items()}
+    if GENERATION in wanted:
+        wanted[GENERATION] = min(wanted[GENERATION], MOST_REPORTS)
+    drawn = [queue for queue, number in wanted.items() for _ in range(number)]
+    drawn += [max(shares, key=shares.__getitem__)] * (count - len(drawn))
     random.shuffle(drawn)
     return [make(queue, number, run, random) for number, queue in enumerate(drawn)]
 
 
 def make(queue: Queue, number: int, run: str, random: Random) -> Job:
     """One job; how much it has to do is drawn."""
-    bounds = {DATASET: ROWS, OPS_TRACE: ACTIONS, GENERATION: (2, 2), MAIL: (1, 1)}[queue]
+    rows, actions = (FEW, FEW) if random.random() > LARGE else (ROWS, ACTIONS)
+    bounds = {DATASET: rows, OPS_TRACE: actions, GENERATION: (2, 2), MAIL: (1, 1)}[queue]
     email = f"{run}-{number}@example.com" if queue is MAIL else ""
     return Job(queue, number, f"{run}-{number}", random.randint(*bounds), email)
 

@@ -121,6 +121,23 @@ def test_a_server_that_hangs_is_given_up_and_taken_up_again(consumer, send, own_
     assert consumer.received == [1]
 
 
+def test_what_a_claim_took_whose_answer_was_lost_is_delivered_at_once(consumer, send, own_redis, server, eventually):
+    with pytest.raises(socket.timeout):
+        consumer.wait(0.1)
+    send(1)
+    own_redis.process.send_signal(signal.SIGSTOP)
+    with pytest.raises(consumer.connection.connection_errors):
+        consumer.wait()
+    own_redis.process.send_signal(signal.SIGCONT)
+    # It reads what was sent to it, and answers nobody.
+    eventually(lambda: server.hlen("unacked:shop") == 1)
+    consumer.wait()
+    assert consumer.received == [1]
+    with pytest.raises(socket.timeout):
+        consumer.wait(1.5)
+    assert settles(server)
+
+
 def test_a_connection_that_was_cut_is_made_again(consumer, send, server):
     send(1)
     consumer.wait()

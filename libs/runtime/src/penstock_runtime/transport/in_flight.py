@@ -20,7 +20,7 @@ from penstock_runtime.native import native_sleep, native_thread
 from penstock_runtime.transport.abandoned import Abandoned, Limits, redelivered, return_abandoned
 from penstock_runtime.transport.giving_back import Return, put_back
 from penstock_runtime.transport.keys import QueueKeys
-from penstock_runtime.transport.scripts import BEAT, BORN, HOLD_AGAIN, MOST_SETTLED
+from penstock_runtime.transport.scripts import BEAT, BORN, HOLD_AGAIN, MOST_SETTLED, TAG
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,9 @@ LOOK_EVERY = 6.0
 
 MOST_RETURNED = 100
 """Abandoned messages that one look returns, from each queue."""
+
+MOST_DOUBTFUL = 100
+"""Claims without an answer that are asked after; the messages of earlier ones go back for want of a sign of life."""
 
 GONE = (redis.RedisError, OSError)
 
@@ -65,6 +68,8 @@ class InFlight:
         self._acks: deque[tuple[QueueKeys, str]] = deque()
         self._returns: deque[Return] = deque()
         self._queues: dict[QueueKeys, None] = {}
+        self.doubtful: deque[tuple[QueueKeys, list[str]]] = deque(maxlen=MOST_DOUBTFUL)
+        """What claims would have named their messages whose answer never came."""
         self._numbers = 0
         self._running = False
         self._healthy_since = self._answered_at = float("-inf")
@@ -79,6 +84,11 @@ class InFlight:
         first = self._numbers
         self._numbers += count
         return first
+
+    def doubt(self, queues: Iterable[QueueKeys], first: int, count: int) -> None:
+        """A claim with these numbers may have been done: its answer was lost."""
+        tags = [f"{TAG}{self.process}:{number}" for number in range(first, first + count)]
+        self.doubtful.extend((keys, tags) for keys in queues if tags)
 
     def look_after(self, keys: QueueKeys) -> None:
         """From now on return what other processes abandon in this queue. Starts the thread the first time."""
@@ -245,8 +255,8 @@ class InFlight:
             if held is None:
                 continue
             if wiped:
-                entry = b'[%s,"",%s]' % (held.raw, held.keys.name_as_json)
-                client.register_script(HOLD_AGAIN.text)((held.keys.unacked, held.keys.index), (tag, entry))
+                keys = held.keys.unacked, held.keys.index
+                client.register_script(HOLD_AGAIN.text)(keys, (tag, held.keys.entry(held.raw)))
             else:
                 self._held.pop(tag, None)
         if tags:

@@ -54,6 +54,14 @@ class QueueKeys:
             steps=tuple(steps),
         )
 
+    def entry(self, raw: bytes) -> bytes:
+        """A message of this queue as it stands in flight."""
+        return b'[%s,"",%s]' % (raw, self.name_as_json)
+
+    def message_of(self, entry: bytes) -> bytes:
+        """What `entry` was made of."""
+        return entry[1 : -len(self.entry(b"")) + 1]
+
     @cached_property
     def name_as_json(self) -> bytes:
         """The queue's name as it stands in an entry."""

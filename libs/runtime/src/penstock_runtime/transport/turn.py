@@ -92,6 +92,8 @@ class Turns:
         if now < self._paused_until:
             return False
         queues = [self.keys_of(name) for name in self._queue_cycle.consume(len(self.active_queues))]
+        if self._ask_after(queues):
+            return True
         room = self._room() if queues else 0
         due = room > 0 and (self._due or now >= self._look_at)
         if self.in_flight.settled_beside(queues):
@@ -105,6 +107,19 @@ class Turns:
             self._paused_until = now + PAUSE
             return False
         return claimed > 0 or (room > 0 and self._due)
+
+    def _ask_after(self, queues: Sequence[QueueKeys]) -> bool:
+        """Whether claims whose answer was lost have taken something: it is this process's, and is delivered now."""
+        doubtful, found = self.in_flight.doubtful, 0
+        for keys, tags in [one for one in doubtful if one[0] in queues]:
+            for tag, entry in zip(tags, self.in_flight.client().hmget(keys.unacked, tags), strict=True):
+                if entry is not None and not self.in_flight.is_held(tag):
+                    raw = keys.message_of(entry)
+                    self.in_flight.hold(tag, keys, raw)
+                    self.undelivered.append((keys, tag, raw))
+                    found += 1
+            doubtful.remove((keys, tags))
+        return found > 0
 
     def _claim(self, queues: Sequence[QueueKeys], room: int, now: float) -> int:
         says = "2" if room == 0 or now - self._said_at > SAY_EVERY else "1"
@@ -140,20 +155,22 @@ class Turns:
     def run_turn(
         self, queues: Sequence[QueueKeys], room: int, floor: int, listening: str
     ) -> tuple[list[tuple[QueueKeys, str, bytes]], list[int]]:
-        """One script. Raises Refusing, and what redis-py does; nothing is lost then: what it may have claimed goes
-        back for want of a sign of life, and what was settled is told again."""
-        settled = self.in_flight.settled(queues)
+        """One script. Raises Refusing, and what redis-py does; nothing is lost then: what it may have claimed is asked
+        after, and what was settled is told again."""
+        settled, first = self.in_flight.settled(queues), self.in_flight.numbers(room)
         keys = [self._wake_key]
         lists = len(queues[0].lists) if queues else 0
-        arguments: list[Any] = [self.in_flight.process, self.in_flight.numbers(room), room, lists]
+        arguments: list[Any] = [self.in_flight.process, first, room, lists]
         arguments += [floor, listening, f"{self.global_keyprefix}{WAKE}"]
         for queue in queues:
             keys += [queue.unacked, queue.index, queue.watch, queue.waiting, *queue.lists]
             arguments += [queue.name_as_json, len(settled[queue]), *settled[queue]]
         try:
             claimed, watching = self.wire.run(TURN, keys, arguments)
-        except BaseException:
+        except BaseException as error:
             self.in_flight.unsettle(settled)
+            if not isinstance(error, Refusing):
+                self.in_flight.doubt(queues, first, room)
             raise
         found = [(queues[claimed[i] - 1], claimed[i + 1].decode(), claimed[i + 2]) for i in range(0, len(claimed), 3)]
         return found, watching
