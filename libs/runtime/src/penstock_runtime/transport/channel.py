@@ -13,6 +13,7 @@ from kombu.transport import redis as stock
 from redis.maint_notifications import MaintNotificationsConfig
 
 from penstock_runtime.headers import ENQUEUED_AT
+from penstock_runtime.transport import leavings
 from penstock_runtime.transport.abandoned import Limits, dead_letter
 from penstock_runtime.transport.in_flight import InFlight, in_flight_at
 from penstock_runtime.transport.keys import UNACKED, QueueKeys
@@ -26,7 +27,7 @@ TIMEOUT = 5.0
 """Seconds for a connect, a write or an answer of Redis, where the application sets none: else one that hangs is waited
 for as long as it hangs."""
 
-OPTIONS = ("abandoned_after", "most_deliveries", "most_dead_letters", "poll_interval")
+OPTIONS = ("abandoned_after", "most_deliveries", "most_dead_letters", "poll_interval", "moving_from_stock")
 """Transport options that kombu's own transport does not have."""
 
 
@@ -35,6 +36,7 @@ class Channel(Turns, stock.Channel):
 
     unacked_key: the hash of what is in flight, `{queue}` for the queue's name. abandoned_after, most_deliveries,
     most_dead_letters: see `Limits`. poll_interval: seconds between two looks at queues in which nothing happens.
+    moving_from_stock: also take what stock workers of kombu's own names leave.
     """
 
     Message: Any = Message
@@ -46,6 +48,7 @@ class Channel(Turns, stock.Channel):
     most_deliveries = Limits.deliveries
     most_dead_letters = Limits.dead_letters
     poll_interval = 1.0
+    moving_from_stock = False
     socket_timeout: Any = TIMEOUT
     socket_connect_timeout: Any = TIMEOUT
 
@@ -121,8 +124,25 @@ class Channel(Turns, stock.Channel):
         keys = self._keys.get(queue)
         if keys is None:
             names = {"prefix": self.global_keyprefix, "separator": self.sep, "unacked": self.unacked_key}
+            if self.moving_from_stock:
+                names["also"] = leavings.NAMES
             keys = self._keys[queue] = QueueKeys.of(queue, steps=self.priority_steps, **names)
         return keys
+
+    @cached_property
+    def leavings(self) -> leavings.Leavings:
+        """What stock workers hold."""
+        return leavings.Leavings(self)
+
+    def work(self, most: float) -> int:
+        """As a turn does; what stock workers left is looked for before it."""
+        if self.moving_from_stock and self.active_queues:
+            self.leavings.sweep()
+        return super().work(most)
+
+    def get_table(self, exchange: str) -> Any:
+        """The bindings of an exchange, also those that were written with kombu's own separator."""
+        return leavings.resplit(super().get_table(exchange), self.sep)
 
     def basic_consume(self, queue: str, no_ack: bool, *arguments: Any, **options: Any) -> Any:
         others = (self.keys_of(other).unacked for other in self.active_queues if other != queue)

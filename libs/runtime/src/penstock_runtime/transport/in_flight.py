@@ -6,10 +6,11 @@ It belongs to the process and not to a connection: a task that outlives its conn
 import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import redis
@@ -36,6 +37,8 @@ MOST_DOUBTFUL = 100
 """Claims without an answer that are asked after; the messages of earlier ones go back for want of a sign of life."""
 
 GONE = (redis.RedisError, OSError)
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -148,11 +151,7 @@ class InFlight:
         """Take what was acknowledged of these queues, for a script that tells Redis. `unsettle` where that failed."""
         found: dict[QueueKeys, list[str]] = {keys: [] for keys in queues}
         others = []
-        for _ in range(min(len(self._acks), MOST_SETTLED)):
-            try:
-                keys, tag = self._acks.popleft()
-            except IndexError:  # another thread was quicker
-                break
+        for keys, tag in taken(self._acks, min(len(self._acks), MOST_SETTLED)):
             if keys in found:
                 found[keys].append(tag)
             else:
@@ -174,15 +173,16 @@ class InFlight:
 
     def _flush(self, client: "redis.Redis") -> None:
         while self._acks:
-            for keys, tags in (told := self.settled(dict(self._acks))).items():
+            for keys, tags in (told := self.settled(dict(list(self._acks)))).items():
                 try:
-                    client.hdel(keys.unacked, *tags)
-                    client.zrem(keys.index, *tags)
+                    if tags:
+                        client.hdel(keys.unacked, *tags)
+                        client.zrem(keys.index, *tags)
                 except BaseException:
                     self.unsettle(told)
                     raise
         while self._returns:
-            items = [self._returns.popleft() for _ in range(min(len(self._returns), MOST_RETURNED))]
+            items = taken(self._returns, MOST_RETURNED)
             try:
                 put_back(client, items, self._born_key, self._born)
             except BaseException:
@@ -272,6 +272,15 @@ class InFlight:
         except GONE as error:
             reason = type(error).__name__
             log.warning("not_settled", deliveries=len(self._acks) + len(self._returns), reason=reason)
+
+
+def taken(line: "deque[Item]", most: int) -> "list[Item]":
+    """The first ones of a line, removed from it. Other threads may take from it, too."""
+    found: list[Item] = []
+    with suppress(IndexError):
+        while len(found) < most:
+            found.append(line.popleft())
+    return found
 
 
 def number_of(tag: str) -> int:

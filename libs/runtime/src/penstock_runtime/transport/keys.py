@@ -12,10 +12,11 @@ UNACKED = "unacked:{queue}"
 
 @dataclass(frozen=True)
 class QueueKeys:
-    """One queue: its lists, most urgent first, and what is kept beside them."""
+    """One queue: the lists that are read, most urgent first, those that are written to, and what is kept beside."""
 
     queue: str
     lists: tuple[str, ...]
+    own: tuple[str, ...] = field(repr=False)
     unacked: str
     index: str
     watch: str
@@ -26,13 +27,24 @@ class QueueKeys:
 
     @classmethod
     def of(
-        cls, queue: str, *, prefix: str, separator: str, steps: Sequence[int], unacked: str = UNACKED
+        cls,
+        queue: str,
+        *,
+        prefix: str,
+        separator: str,
+        steps: Sequence[int],
+        unacked: str = UNACKED,
+        also: tuple[str, Sequence[int]] = ("", ()),
     ) -> "QueueKeys":
-        """prefix: kombu's `global_keyprefix`. steps: the priorities that have a list, ascending."""
+        """prefix: kombu's `global_keyprefix`. steps: the priorities that have a list, ascending. also: separator and
+        steps of other names, of lists that are only read."""
         in_flight = prefix + unacked.replace("{queue}", queue)
+        own = {name_of(queue, separator, step): step for step in steps}
+        read = {name_of(queue, also[0], step): step for step in also[1]} | own
         return cls(
             queue=queue,
-            lists=tuple(prefix + (f"{queue}{separator}{step}" if step else queue) for step in steps),
+            lists=tuple(prefix + name for name in sorted(read, key=lambda name: (read[name], name not in own))),
+            own=tuple(prefix + name for name in own),
             unacked=in_flight,
             index=f"{in_flight}_index",
             watch=f"{prefix}penstock:watch:{queue}",
@@ -58,4 +70,9 @@ class QueueKeys:
     def list_for(self, priority: object) -> str:
         """The list of messages of that priority, which is rounded down to a step as kombu does."""
         number = priority if isinstance(priority, int) else 0
-        return self.lists[max(bisect(self.steps, number) - 1, 0)]
+        return self.own[max(bisect(self.steps, number) - 1, 0)]
+
+
+def name_of(queue: str, separator: str, step: int) -> str:
+    """kombu's name of the list of a step."""
+    return f"{queue}{separator}{step}" if step else queue

@@ -114,7 +114,13 @@ local function take(queue, list, most)
 end
 
 if floor > 0 then
-  for queue = 1, queues do take(queue, lists, floor) end
+  for queue = 1, queues do
+    local list, before = lists, want
+    while list > 0 and want == before do
+      take(queue, list, floor)
+      list = list - 1
+    end
+  end
 end
 for list = 1, lists do
   if queues > 1 then

@@ -40,7 +40,6 @@ class Turns:
     connection: Any
     active_queues: Any
     global_keyprefix: Any
-    priority_steps: Any
     poll_interval: float
     most_deliveries: int
     keys_of: Any
@@ -160,7 +159,8 @@ class Turns:
         after, and what was settled is told again."""
         settled, first = self.in_flight.settled(queues), self.in_flight.numbers(room)
         keys = [self._wake_key]
-        arguments: list[Any] = [self.in_flight.process, first, room, len(self.priority_steps)]
+        lists = len(queues[0].lists) if queues else 0
+        arguments: list[Any] = [self.in_flight.process, first, room, lists]
         arguments += [floor, listening, f"{self.global_keyprefix}{WAKE}"]
         for queue in queues:
             keys += [queue.unacked, queue.index, queue.watch, queue.waiting, *queue.lists]

@@ -1,0 +1,138 @@
+"""A fleet moves from stock Celery to our transport, and back: workers are killed, and no message is left behind."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from celery import Celery
+from processes import Running, celery, eventually
+
+FLOW = Path(__file__).parent
+STOCK_LISTS = ["shop", "shop\x06\x163", "shop\x06\x166", "shop\x06\x169"]
+ALIKE = {"sep": ":", "priority_steps": [0, 5], "visibility_timeout": 4}
+STOCK = ALIKE | {
+    "unacked_key": "unacked:shop",
+    "unacked_index_key": "unacked:shop_index",
+    # Of kombu's options, those that make it look each second and not in a hundred.
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    "unacked_mutex_expire": 2,
+}
+OURS = ALIKE | {"abandoned_after": 13}
+
+Send = Callable[..., None]
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[Any]:
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
+    """A worker of the shop with these transport options: `start("0", "prefork", STOCK, stock=True)`."""
+    started: list[Running] = []
+
+    def one(name: str, pool: str, options: dict[str, Any], *, stock: bool, count: int = 1, ahead: int = 1) -> Running:
+        conf = {"broker_transport_options": options, "worker_prefetch_multiplier": ahead}
+        environment = {"CELERY_BROKER_URL": redis_url, "PATH": os.environ["PATH"], "SHOP_CONF": json.dumps(conf)}
+        if stock:
+            environment["SHOP_STOCK"] = "1"
+        arguments = ["-A", "shop", "worker", "-P", pool, "-c", str(count), "-Q", "shop", "-n", f"{name}@here"]
+        arguments += ["--loglevel", "INFO"]
+        log = tmp_path / f"{name}.log"
+        started.append(celery(*arguments, environment=environment, log=log, until=" ready.", cwd=FLOW))
+        return started[-1]
+
+    yield one
+    for running in started:
+        if running.process.is_running():
+            running.kill()
+
+
+@pytest.fixture
+def sender(redis_url: str) -> Iterator[Callable[[dict[str, Any]], Send]]:
+    """A stock Celery client with these transport options, which sends a number."""
+    with ExitStack() as clients:
+
+        def one(options: dict[str, Any]) -> Send:
+            client = clients.enter_context(Celery(broker=redis_url, set_as_current=False))
+            client.conf.broker_transport = "kombu.transport.redis:Transport"
+            client.conf.broker_transport_options = options
+            return lambda number, seconds, priority=0: client.send_task(
+                "pack", (number, seconds), queue="shop", priority=priority
+            )
+
+        yield one
+
+
+def numbers(broker: Any, name: str) -> set[int]:
+    return {int(number) for number in broker.lrange(name, 0, -1)}
+
+
+def lies(broker: Any, *names: str) -> int:
+    """How many messages these lists and hashes hold."""
+    return sum(broker.hlen(name) if name.startswith("unacked") else broker.llen(name) for name in names)
+
+
+def test_what_a_stock_fleet_of_kombus_own_names_left_is_run_after_the_move(
+    broker: Any, start: Start, sender: Callable[..., Send]
+) -> None:
+    send = sender({})
+    for number in range(24):
+        send(number, 5 if number in (0, 4) else 0, priority=(0, 3, 6, 9)[number % 4])
+    left = start("old", "prefork", {}, stock=True, count=2, ahead=4)
+    eventually(lambda: numbers(broker, "begun") == {0, 4} and lies(broker, "unacked") == 8, "it has what it may")
+    left.kill()
+    assert lies(broker, "unacked") == 8
+    assert all(broker.llen(name) for name in STOCK_LISTS[2:])
+
+    start("new", "gevent", ALIKE | {"moving_from_stock": True}, stock=False, count=10)
+    eventually(lambda: numbers(broker, "ended") == set(range(24)), "all have run")
+    send(24, 0, priority=9)
+    eventually(lambda: 24 in numbers(broker, "ended"), "what a client that has not moved sends is run, too")
+    everywhere = [*STOCK_LISTS, "shop:5", "unacked", "unacked:shop"]
+    eventually(lambda: lies(broker, *everywhere) == 0, "nothing is left")
+    assert broker.zcard("unacked_index") == 0
+
+
+def test_a_fleet_that_is_rolled_to_ours_and_back_and_killed_meanwhile_runs_every_message(
+    broker: Any, start: Start, sender: Callable[..., Send]
+) -> None:
+    send, sent = sender({"sep": ":", "priority_steps": [0, 5]}), iter(range(10_000))
+    fleet: dict[str, tuple[bool, Running]] = {}
+
+    def join(name: str, *, stock: bool) -> None:
+        fleet[name] = stock, start(name, "prefork", STOCK if stock else OURS, stock=stock)
+
+    def kill_one(*, stock: bool) -> None:
+        """While it runs something long: it is taking nothing then, which stock kombu would lose."""
+
+        def one_begins() -> str:
+            number = next(sent)
+            send(number, 3)
+            name: str = eventually(lambda: broker.hget("where", number), f"{number} begins")
+            return name.partition("@")[0]
+
+        victim = next(name for name in iter(one_begins, None) if fleet[name][0] is stock)
+        fleet.pop(victim)[1].kill()
+
+    join("0", stock=True)
+    join("1", stock=True)
+    for step, becomes_stock in enumerate((False, False, True, True), start=2):
+        for _ in range(10):
+            number = next(sent)
+            send(number, 0.1, priority=number % 2 * 5)
+        join(str(step), stock=becomes_stock)
+        kill_one(stock=not becomes_stock)
+    assert [stock for stock, _ in fleet.values()] == [True, True]
+    all_of_them = set(range(next(sent)))
+    eventually(lambda: numbers(broker, "ended") == all_of_them, "every message has run")
+    eventually(lambda: lies(broker, "shop", "shop:5", "unacked:shop") == 0, "nothing is left")
