@@ -1,5 +1,6 @@
-"""Somebody's Celery application on our transport, without the ledger; what a test's worker runs."""
+"""Somebody's Celery application without the ledger; what a test's worker runs."""
 
+import json
 import os
 import time
 
@@ -8,17 +9,21 @@ from celery import Celery
 
 from penstock_runtime.transport import install
 
-URL = os.environ["CELERY_BROKER_URL"]
-
-app = Celery("shop", broker=URL, set_as_current=False)
-app.conf.update(task_acks_late=True, broker_connection_retry_on_startup=True, task_default_queue="shop")
-install(app)
+app = Celery("shop", broker=os.environ["CELERY_BROKER_URL"], set_as_current=False)
+app.conf.update(
+    task_acks_late=True,
+    broker_connection_retry_on_startup=True,
+    task_default_queue="shop",
+    **json.loads(os.environ["SETTINGS"]),
+)
+if not os.environ["STOCK"]:
+    install(app)
 
 
 @app.task(name="pack", shared=False)
 def pack(number: int, seconds: float) -> None:
     """Say that it begins, take so long, and say that it has ended."""
-    with redis.Redis.from_url(URL) as client:
+    with redis.Redis.from_url(os.environ["RECORD_URL"]) as client:
         client.rpush("begun", number)
         time.sleep(seconds)
         client.rpush("ended", number)
