@@ -49,8 +49,8 @@ def workers(broker_url: str, folder: Path, *, record: str = "", **options: Any) 
 
 
 @contextmanager
-def stock_client(broker_url: str) -> Iterator[Callable[[int, float], None]]:
-    """Send tasks as a stock Celery client does: `send(number, seconds)`."""
+def stock_client(broker_url: str) -> Iterator[Callable[[int, float | None], None]]:
+    """Send tasks as a stock Celery client does: `send(number, seconds)`; with None for `seconds`, until `go` is set."""
     with Celery(broker=broker_url, set_as_current=False) as client:
         client.conf.broker_transport = "kombu.transport.redis:Transport"
         yield lambda number, seconds: client.send_task("pack", (number, seconds), queue="shop")

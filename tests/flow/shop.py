@@ -21,9 +21,13 @@ if not os.environ["STOCK"]:
 
 
 @app.task(name="pack", shared=False)
-def pack(number: int, seconds: float) -> None:
-    """Say that it begins, take so long, and say that it has ended."""
+def pack(number: int, seconds: float | None) -> None:
+    """Say that it begins, take so long (None: until somebody sets `go`), and say that it has ended."""
     with redis.Redis.from_url(os.environ["RECORD_URL"]) as client:
         client.rpush("begun", number)
-        time.sleep(seconds)
+        if seconds is None:
+            while not client.exists("go"):
+                time.sleep(0.05)
+        else:
+            time.sleep(seconds)
         client.rpush("ended", number)

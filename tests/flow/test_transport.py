@@ -62,6 +62,19 @@ def test_a_task_outlives_its_connection_and_is_acknowledged_over_the_next(
     assert numbers(broker, "begun") == [1, 2], worker.text()
 
 
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_worker_runs_as_many_at_once_after_a_lost_connection(
+    broker: Any, start: Start, send: Callable[[int, float | None], None], pool: str
+) -> None:
+    worker = start(pool, concurrency=2)
+    send(1, None)
+    eventually(lambda: numbers(broker, "begun") == [1], "the first one runs")
+    broker.client_kill_filter(_type="normal", skipme=True)
+    eventually(lambda: worker.text().count("Connected to") == 2, "it has another connection")
+    send(2, None)
+    eventually(lambda: numbers(broker, "begun") == [1, 2], "the second one runs beside it", seconds=10)
+
+
 def test_what_runs_is_counted_again_after_redis_was_emptied(
     broker: Any, start: Start, send: Callable[[int, float], None]
 ) -> None:
