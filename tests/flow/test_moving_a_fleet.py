@@ -1,7 +1,5 @@
 """A fleet moves from stock Celery to our transport, and back: workers are killed, and no message is left behind."""
 
-import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,9 +8,9 @@ from typing import Any
 import pytest
 import redis
 from celery import Celery
-from processes import Running, celery, eventually
+from processes import Running, eventually
+from shops import Start, workers
 
-FLOW = Path(__file__).parent
 STOCK_LISTS = ["shop", "shop\x06\x163", "shop\x06\x166", "shop\x06\x169"]
 ALIKE = {"sep": ":", "priority_steps": [0, 5], "visibility_timeout": 4}
 STOCK = ALIKE | {
@@ -26,7 +24,6 @@ STOCK = ALIKE | {
 OURS = ALIKE | {"abandoned_after": 13}
 
 Send = Callable[..., None]
-Start = Callable[..., Running]
 
 
 @pytest.fixture
@@ -37,24 +34,9 @@ def broker(redis_url: str) -> Iterator[Any]:
 
 @pytest.fixture
 def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
-    """A worker of the shop with these transport options: `start("0", "prefork", STOCK, stock=True)`."""
-    started: list[Running] = []
-
-    def one(name: str, pool: str, options: dict[str, Any], *, stock: bool, count: int = 1, ahead: int = 1) -> Running:
-        conf = {"broker_transport_options": options, "worker_prefetch_multiplier": ahead}
-        environment = {"CELERY_BROKER_URL": redis_url, "PATH": os.environ["PATH"], "SHOP_CONF": json.dumps(conf)}
-        if stock:
-            environment["SHOP_STOCK"] = "1"
-        arguments = ["-A", "shop", "worker", "-P", pool, "-c", str(count), "-Q", "shop", "-n", f"{name}@here"]
-        arguments += ["--loglevel", "INFO"]
-        log = tmp_path / f"{name}.log"
-        started.append(celery(*arguments, environment=environment, log=log, until=" ready.", cwd=FLOW))
-        return started[-1]
-
-    yield one
-    for running in started:
-        if running.process.is_running():
-            running.kill()
+    """A worker of the shop: `start("prefork", stock=True, broker_transport_options=STOCK)`. Its name is its number."""
+    with workers(redis_url, tmp_path) as start:
+        yield start
 
 
 @pytest.fixture
@@ -88,13 +70,13 @@ def test_what_a_stock_fleet_of_kombus_own_names_left_is_run_after_the_move(
     send = sender({})
     for number in range(24):
         send(number, 5 if number in (0, 4) else 0, priority=(0, 3, 6, 9)[number % 4])
-    left = start("old", "prefork", {}, stock=True, count=2, ahead=4)
+    left = start("prefork", stock=True, concurrency=2, worker_prefetch_multiplier=4)
     eventually(lambda: numbers(broker, "begun") == {0, 4} and lies(broker, "unacked") == 8, "it has what it may")
     left.kill()
     assert lies(broker, "unacked") == 8
     assert all(broker.llen(name) for name in STOCK_LISTS[2:])
 
-    start("new", "gevent", ALIKE | {"moving_from_stock": True}, stock=False, count=10)
+    start("gevent", concurrency=10, broker_transport_options=ALIKE | {"moving_from_stock": True})
     eventually(lambda: numbers(broker, "ended") == set(range(24)), "all have run")
     send(24, 0, priority=9)
     eventually(lambda: 24 in numbers(broker, "ended"), "what a client that has not moved sends is run, too")
@@ -110,7 +92,9 @@ def test_a_fleet_that_is_rolled_to_ours_and_back_and_killed_meanwhile_runs_every
     fleet: dict[str, tuple[bool, Running]] = {}
 
     def join(name: str, *, stock: bool) -> None:
-        fleet[name] = stock, start(name, "prefork", STOCK if stock else OURS, stock=stock)
+        options = STOCK if stock else OURS
+        worker = start("prefork", stock=stock, broker_transport_options=options, worker_prefetch_multiplier=1)
+        fleet[name] = stock, worker
 
     def kill_one(*, stock: bool) -> None:
         """While it runs something long: it is taking nothing then, which stock kombu would lose."""

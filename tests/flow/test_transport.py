@@ -1,6 +1,5 @@
 """Our transport under a plain Celery application: killed workers, cut connections, an emptied Redis."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,10 @@ from typing import Any
 import pytest
 import redis
 from kombu import Connection
-from processes import Running, celery, eventually
+from processes import eventually
+from shops import Start, numbers, stock_client, workers
 
 POOLS = ["gevent", "prefork"]
-FLOW = Path(__file__).parent
-
-Start = Callable[..., Running]
 
 
 @pytest.fixture
@@ -24,35 +21,14 @@ def broker(redis_url: str) -> Iterator[Any]:
 
 @pytest.fixture
 def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
-    """A worker of the shop: `start("gevent", concurrency=2)`."""
-    started: list[Running] = []
-
-    def one(pool: str, concurrency: int = 1) -> Running:
-        arguments = ["-A", "shop", "worker", "-P", pool, "-c", str(concurrency), "-Q", "shop", "--loglevel", "INFO"]
-        environment = {"CELERY_BROKER_URL": redis_url, "PATH": os.environ["PATH"]}
-        log = tmp_path / f"{len(started)}.log"
-        arguments += ["-n", f"{len(started)}@here"]
-        started.append(celery(*arguments, environment=environment, log=log, until=" ready.", cwd=FLOW))
-        return started[-1]
-
-    yield one
-    for running in started:
-        if running.process.is_running():
-            running.kill()
+    with workers(redis_url, tmp_path) as start:
+        yield start
 
 
 @pytest.fixture
 def send(redis_url: str) -> Iterator[Callable[[int, float], None]]:
-    """As a stock Celery client sends it."""
-    from celery import Celery
-
-    with Celery(broker=redis_url, set_as_current=False) as client:
-        client.conf.broker_transport = "kombu.transport.redis:Transport"
-        yield lambda number, seconds: client.send_task("pack", (number, seconds), queue="shop")
-
-
-def of(broker: Any, name: str) -> list[int]:
-    return [int(number) for number in broker.lrange(name, 0, -1)]
+    with stock_client(redis_url) as send:
+        yield send
 
 
 @pytest.mark.parametrize("pool", POOLS)
@@ -62,12 +38,12 @@ def test_what_a_killed_worker_ran_runs_again_within_thirty_seconds_and_in_its_or
     first = start(pool, concurrency=3)
     for number in (1, 2, 3):
         send(number, 600)
-    eventually(lambda: sorted(of(broker, "begun")) == [1, 2, 3], "all three run")
+    eventually(lambda: sorted(numbers(broker, "begun")) == [1, 2, 3], "all three run")
     assert broker.hlen("unacked:shop") == 3
     start(pool)
     first.kill()
-    eventually(lambda: len(of(broker, "begun")) == 4, "the first one runs again", seconds=30)
-    assert of(broker, "begun")[3] == 1
+    eventually(lambda: len(numbers(broker, "begun")) == 4, "the first one runs again", seconds=30)
+    assert numbers(broker, "begun")[3] == 1
     assert broker.hlen("unacked:shop") + broker.llen("shop") == 3
     assert broker.hlen("unacked:shop") == 1, "what is claimed is what runs"
 
@@ -78,12 +54,25 @@ def test_a_task_outlives_its_connection_and_is_acknowledged_over_the_next(
 ) -> None:
     worker = start(pool)
     send(1, 4)
-    eventually(lambda: of(broker, "begun") == [1], "it runs")
+    eventually(lambda: numbers(broker, "begun") == [1], "it runs")
     broker.client_kill_filter(_type="normal", skipme=True)
     send(2, 0)
-    eventually(lambda: of(broker, "ended") == [1, 2], "both have ended")
+    eventually(lambda: numbers(broker, "ended") == [1, 2], "both have ended")
     eventually(lambda: broker.hlen("unacked:shop") == 0, "both are acknowledged")
-    assert of(broker, "begun") == [1, 2], worker.text()
+    assert numbers(broker, "begun") == [1, 2], worker.text()
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_worker_runs_as_many_at_once_after_a_lost_connection(
+    broker: Any, start: Start, send: Callable[[int, float | None], None], pool: str
+) -> None:
+    worker = start(pool, concurrency=2)
+    send(1, None)
+    eventually(lambda: numbers(broker, "begun") == [1], "the first one runs")
+    broker.client_kill_filter(_type="normal", skipme=True)
+    eventually(lambda: worker.text().count("Connected to") == 2, "it has another connection")
+    send(2, None)
+    eventually(lambda: numbers(broker, "begun") == [1, 2], "the second one runs beside it", seconds=10)
 
 
 def test_what_runs_is_counted_again_after_redis_was_emptied(
@@ -94,7 +83,7 @@ def test_what_runs_is_counted_again_after_redis_was_emptied(
     eventually(lambda: broker.exists("penstock:born") and broker.hlen("unacked:shop") == 1, "its sign of life is there")
     broker.flushall()
     eventually(lambda: broker.hlen("unacked:shop") == 1, "it is counted again", seconds=10)
-    eventually(lambda: of(broker, "ended") == [1], "it has ended")
+    eventually(lambda: numbers(broker, "ended") == [1], "it has ended")
     eventually(lambda: broker.hlen("unacked:shop") == 0, "it is acknowledged")
     assert broker.llen("shop") == 0
 
@@ -105,7 +94,7 @@ def test_a_worker_with_one_greenlet_goes_from_task_to_task(
     start("gevent")
     for number in range(40):
         send(number, 0)
-    eventually(lambda: of(broker, "ended") == list(range(40)), "all forty have run, in order", seconds=10)
+    eventually(lambda: numbers(broker, "ended") == list(range(40)), "all forty have run, in order", seconds=10)
     eventually(lambda: broker.hlen("unacked:shop") == 0, "all are acknowledged", seconds=5)
 
 
@@ -115,7 +104,7 @@ def test_a_message_that_says_nothing_readable_goes_to_the_dead_letters_and_the_n
     broker.lpush("shop", "no JSON at all")
     send(1, 0)
     start("gevent")
-    eventually(lambda: of(broker, "ended") == [1], "the next one runs")
+    eventually(lambda: numbers(broker, "ended") == [1], "the next one runs")
     [letter] = broker.hvals("dead:shop")
     assert "undecodable" in letter
     eventually(lambda: broker.hlen("unacked:shop") == 0, "both are settled")

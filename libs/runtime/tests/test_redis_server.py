@@ -117,6 +117,19 @@ def test_redis_is_reached_through_a_sentinel(make: Make, sentinel, redis_url, le
     talks_to_redis(make(**parts, redis_sentinel_password=PASSWORD), ledger, listed)
 
 
+def test_who_has_found_redis_keeps_no_connection_to_the_sentinels(make: Make, sentinel, redis_url, eventually):
+    port = sentinel(urlsplit(redis_url).port)
+    parts = {"redis_sentinels": f"127.0.0.1:{port}", "redis_sentinel_master": GROUP}
+    settings = make(**parts, redis_sentinel_password=PASSWORD)
+    transport = {"transport": "penstock_runtime.transport:SentinelTransport"}
+    with Connection(settings.broker_url, transport_options=transport_options(settings), **transport) as connection:
+        queue = connection.SimpleQueue("shop")
+        queue.put("a message")
+        queue.get(timeout=10).ack()
+        with redis.Redis(port=port, password=PASSWORD) as asking:
+            eventually(lambda: len(asking.client_list()) == 1, seconds=5)
+
+
 def test_redis_and_its_sentinels_are_reached_over_tls_with_a_login_each(
     make: Make, sentinel, tls_port, anna, certificate, ledger, listed
 ):

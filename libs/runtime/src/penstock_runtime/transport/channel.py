@@ -80,13 +80,11 @@ class Channel(Turns, stock.Channel):
 
     def _own_pool(self, **extra: Any) -> Any:
         """A pool that closes with its owner and not with this channel. It connects when first used."""
-        managers = self._sentinel_manager, self._async_sentinel_manager
         self._extra = extra
         try:
             return self._get_pool()
         finally:
             self._extra = {}
-            self._sentinel_manager, self._async_sentinel_manager = managers
 
     _extra: dict[str, Any] = {}  # noqa: RUF012
 
@@ -158,6 +156,8 @@ class Channel(Turns, stock.Channel):
         if queue in self.active_queues:
             self.in_flight.look_after(self.keys_of(queue))
             self._due, self._said_at = True, float("-inf")
+        # Idle from here on. What still needs it connects anew.
+        self.pool.disconnect(inuse_connections=False)
         return answer
 
     def _basic_cancel(self, consumer_tag: str) -> None:
@@ -220,9 +220,3 @@ class Channel(Turns, stock.Channel):
         if self._wire is not None:
             self._wire.close()
         super().close()
-
-
-class SentinelChannel(Channel, stock.SentinelChannel):
-    """A channel of the server that sentinels know by `master_name`."""
-
-    from_transport_options: Any = stock.SentinelChannel.from_transport_options + OPTIONS

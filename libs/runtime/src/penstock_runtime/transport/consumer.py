@@ -2,17 +2,30 @@
 
 from typing import Any
 
+import redis
 from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.message import Message as KombuMessage
 
 from penstock_runtime.transport.message import Message
+from penstock_runtime.transport.wire import Refusing, meaning
 
 SETTLES = (KombuMessage.ack_log_error, KombuMessage.reject_log_error)
 
 
 class Consumer(CeleryConsumer):
     """Settles at once, in whatever thread a task ended, and keeps what runs when the connection is lost."""
+
+    class Blueprint(CeleryConsumer.Blueprint):
+        """Celery's steps. A Redis that refuses what they ask of it is a lost connection, and not the worker's end."""
+
+        def start(self, parent: Any) -> None:
+            """Start the steps, and consume."""
+            try:
+                super().start(parent)
+            except redis.ResponseError as error:
+                meant = meaning(error)
+                raise redis.ConnectionError(str(meant)) if isinstance(meant, Refusing) else meant from error
 
     def connection_for_read(self, heartbeat: Any = None) -> Any:
         """A connection whose deliveries outlive it."""

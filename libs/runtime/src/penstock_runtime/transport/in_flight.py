@@ -5,7 +5,7 @@ It belongs to the process and not to a connection: a task that outlives its conn
 
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
@@ -143,9 +143,11 @@ class InFlight:
         """Whether Redis has still to hear of something."""
         return bool(self._acks or self._returns)
 
-    def settled_beside(self, queues: Collection[QueueKeys]) -> bool:
-        """Whether something waits for `flush` that `settled` does not give: what goes back, or is of another queue."""
-        return bool(self._returns) or any(keys not in queues for keys in {keys for keys, _ in list(self._acks)[:100]})
+    def settled_beside(self) -> bool:
+        """Whether something waits for `flush` that no turn tells: what goes back, or is of a queue without turns."""
+        return bool(self._returns) or any(
+            keys not in self._queues for keys in {keys for keys, _ in list(self._acks)[:100]}
+        )
 
     def settled(self, queues: Iterable[QueueKeys]) -> dict[QueueKeys, list[str]]:
         """Take what was acknowledged of these queues, for a script that tells Redis. `unsettle` where that failed."""
@@ -250,17 +252,15 @@ class InFlight:
         """Redis has these no longer: it was wiped, and is told again; or somebody else was given them."""
         wiped = born != self._born  # before the first sign of life too: nobody judges so soon after a claim
         self._born = born
-        for tag in tags:
-            held = self._held.get(tag)
-            if held is None:
-                continue
+        lost = [(tag, held) for tag in tags if (held := self._held.get(tag))]  # else it was settled meanwhile
+        for tag, held in lost:
             if wiped:
                 keys = held.keys.unacked, held.keys.index
                 client.register_script(HOLD_AGAIN.text)(keys, (tag, held.keys.entry(held.raw)))
             else:
                 self._held.pop(tag, None)
-        if tags:
-            log.warning("redis_forgot" if wiped else "given_to_others", deliveries=len(tags))
+        if lost:
+            log.warning("redis_forgot" if wiped else "given_to_others", deliveries=len(lost))
 
     def close(self) -> None:
         """The process ends: what is settled is told, and what is not goes back to the front of its line."""

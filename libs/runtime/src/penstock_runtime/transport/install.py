@@ -17,7 +17,8 @@ def install(app: Any = None) -> None:
     """Have redis://, rediss:// and sentinel:// mean this transport in this process, and `app`'s workers fit it.
 
     Call it before the first connection. A worker takes as many messages as its pool has free slots, so the prefetch
-    multiplier becomes 1 where the application left Celery's own.
+    multiplier becomes 1 where the application left Celery's own. What runs counts also after a lost connection, so that
+    Celery's reduction of the prefetch count by it is off.
     """
     for scheme, name in SCHEMES.items():
         TRANSPORT_ALIASES[scheme] = f"penstock_runtime.transport:{name}"
@@ -27,3 +28,4 @@ def install(app: Any = None) -> None:
         app.conf.worker_consumer = CONSUMER
     if app.conf.worker_prefetch_multiplier == STOCK_MULTIPLIER:
         app.conf.worker_prefetch_multiplier = 1
+    app.conf.worker_enable_prefetch_count_reduction = False

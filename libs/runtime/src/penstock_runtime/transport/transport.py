@@ -8,7 +8,8 @@ from typing import Any
 from kombu.transport import redis as stock
 from kombu.utils.eventio import ERR, READ
 
-from penstock_runtime.transport.channel import Channel, SentinelChannel
+from penstock_runtime.transport.channel import Channel
+from penstock_runtime.transport.sentinel import SentinelChannel
 
 
 class Poller(stock.MultiChannelPoller):

@@ -15,7 +15,7 @@ from penstock_runtime.transport.abandoned import UNREADABLE
 from penstock_runtime.transport.keys import QueueKeys
 from penstock_runtime.transport.message import Claimed, parsed
 from penstock_runtime.transport.scripts import STEADY_MS, TURN, WAKE
-from penstock_runtime.transport.wire import Refusing, Wire
+from penstock_runtime.transport.wire import Refusing, Wire, meaning
 
 log = structlog.get_logger(__name__)
 
@@ -96,11 +96,11 @@ class Turns:
             return True
         room = self._room() if queues else 0
         due = room > 0 and (self._due or now >= self._look_at)
-        if self.in_flight.settled_beside(queues):
-            self.in_flight.flush()
-        if not due and not self.in_flight.has_settled:
-            return False
         try:
+            if self.in_flight.settled_beside():
+                self._flush()
+            if not queues or not (due or self.in_flight.has_settled):
+                return False
             claimed = self._claim(queues, room, now)
         except Refusing as error:
             log.warning("redis_refuses", reason=str(error), then="asked again in a second")
@@ -120,6 +120,12 @@ class Turns:
                     found += 1
             doubtful.remove((keys, tags))
         return found > 0
+
+    def _flush(self) -> None:
+        try:
+            self.in_flight.flush()
+        except redis.ResponseError as error:
+            raise meaning(error) from error
 
     def _claim(self, queues: Sequence[QueueKeys], room: int, now: float) -> int:
         says = "2" if room == 0 or now - self._said_at > SAY_EVERY else "1"

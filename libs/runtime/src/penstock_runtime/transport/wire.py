@@ -80,15 +80,10 @@ class Wire:
             except NoScriptError:
                 return self._ask("EVAL", script.text, *rest)
         except ResponseError as error:
-            if isinstance(error, ReadOnlyError | redis.exceptions.MasterDownError) or _says(error, TURNED):
+            meant = meaning(error)
+            if isinstance(meant, redis.ConnectionError):
                 self.close()
-                raise redis.ConnectionError(f"this Redis is not the one to write to: {str(error)[:200]}") from error
-            if isinstance(error, NoPermissionError) or _says(error, ("NOPERM",)) or FORBIDDEN in str(error):
-                self.close()
-                raise redis.ConnectionError(f"this user of Redis is not allowed enough: {str(error)[:200]}") from error
-            if isinstance(error, redis.OutOfMemoryError) or _says(error, REFUSING):
-                raise Refusing(str(error)[:200]) from error
-            raise
+            raise meant from error
         except (redis.RedisError, OSError):
             self.close()
             raise
@@ -121,6 +116,18 @@ class Wire:
                 self._on_close(connection._sock.fileno())
             connection.disconnect()
             self._pool.release(connection)
+
+
+def meaning(error: ResponseError) -> Exception:
+    """What to raise for it: ConnectionError where another connection may help, Refusing where time will, or itself."""
+    said = str(error)[:200]
+    if isinstance(error, ReadOnlyError | redis.exceptions.MasterDownError) or _says(error, TURNED):
+        return redis.ConnectionError(f"this Redis is not the one to write to: {said}")
+    if isinstance(error, NoPermissionError) or _says(error, ("NOPERM",)) or FORBIDDEN in str(error):
+        return redis.ConnectionError(f"this user of Redis is not allowed enough: {said}")
+    if isinstance(error, redis.OutOfMemoryError) or _says(error, REFUSING):
+        return Refusing(said)
+    return error
 
 
 def _says(error: ResponseError, codes: tuple[str, ...]) -> bool:
