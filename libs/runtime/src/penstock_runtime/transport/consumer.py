@@ -2,17 +2,33 @@
 
 from typing import Any
 
+import structlog
 from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.message import Message as KombuMessage
+from redis.exceptions import NoPermissionError
 
 from penstock_runtime.transport.message import Message
+from penstock_runtime.transport.rights import NotAllowed
+
+log = structlog.get_logger(__name__)
 
 SETTLES = (KombuMessage.ack_log_error, KombuMessage.reject_log_error)
 
 
 class Consumer(CeleryConsumer):
     """Settles at once, in whatever thread a task ended, and keeps what runs when the connection is lost."""
+
+    def start(self) -> None:
+        """Consume until the worker stops. Ends the process with status 1 where Redis allows its user too little."""
+        try:
+            super().start()
+        except NotAllowed as error:
+            log.error("stopped", reason=error.message)
+            raise SystemExit(1) from None
+        except NoPermissionError as error:  # kombu's own, when it declares
+            log.error("stopped", reason=f"{error} (docs/transport.md lists what this user of Redis needs)")
+            raise SystemExit(1) from None
 
     def connection_for_read(self, heartbeat: Any = None) -> Any:
         """A connection whose deliveries outlive it."""

@@ -64,6 +64,8 @@ class InFlight:
         self._queues: dict[QueueKeys, None] = {}
         self._numbers = 0
         self._running = False
+        self.begun = False
+        """Whether a worker of this process has begun to consume."""
         self._healthy_since = self._answered_at = float("-inf")
         self._looked_at = float("-inf")
         Finalize(self, self.close, exitpriority=1)
