@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import redis
 import redis_users
 from kombu import Connection, Exchange, Queue
 
@@ -123,6 +124,20 @@ def test_what_a_user_may_no_longer_is_said(user, broker):
         broker.lpush("shop", "{}")
         with pytest.raises(connection.connection_errors, match="not allowed enough"):
             connection.drain_events(timeout=5)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ERR The user executing the script can't run this command or subcommand",
+        "ERR ACL failure in script: User worker-0 has no permissions to run the 'lrange' command",
+    ],
+    ids=["Redis 6", "Redis 7 and 8"],
+)
+def test_a_refusal_within_a_script_is_known_as_each_redis_says_it(said, user):
+    refuses = scripts.Script(f'return redis.error_reply("{said}")')
+    with open_as(user()) as connection, pytest.raises(redis.ConnectionError, match="not allowed enough"):
+        connection.default_channel.wire.run(refuses, [], [])
 
 
 def test_the_document_lists_what_is_declared():
