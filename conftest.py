@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 import redis
+import redis_users
 import sqlalchemy
 
 from penstock_cli.embedded import Server, postgres_in, redis_in
@@ -106,12 +107,18 @@ def redis_url(redis_server: Server) -> str:
 
 
 @pytest.fixture
-def settings(database_url: str, redis_url: str, tmp_path: Path) -> RuntimeSettings:
+def services_url(redis_url: str) -> str:
+    """The same for the user that the chart gives to the services: whatever runs for a test may do no more."""
+    return redis_users.as_services(redis_url)
+
+
+@pytest.fixture
+def settings(database_url: str, services_url: str, tmp_path: Path) -> RuntimeSettings:
     """Settings of this test's own database, the run's Redis and a storage folder."""
     return load(
         RuntimeSettings,
         PENSTOCK_DATABASE_URL=database_url,
-        CELERY_BROKER_URL=redis_url,
+        CELERY_BROKER_URL=services_url,
         CELERY_RESULT_BACKEND=database_url,
         storage_url=f"file://{tmp_path}/storage",
         secret_key="a key that only tests know",

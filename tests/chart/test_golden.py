@@ -17,8 +17,8 @@ SCENARIOS = sorted((HERE / "scenarios").glob("*.yaml"))
 APIS = {"production": ALL_APIS, "without-keda": ()}
 """What the scenario's cluster serves besides Kubernetes; else KEDA alone."""
 
-MADE_ANEW = re.compile(r"^(  (?:password|auth\.conf|key)): .+$", re.MULTILINE)
-"""What is random in the Secrets."""
+MADE_ANEW = re.compile(r"^(  (?:(?:keda-)?password|users\.conf|key)| {8}penstock\.io/users): .+$", re.MULTILINE)
+"""What is random in the Secrets, or made of it."""
 
 scenario = pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 

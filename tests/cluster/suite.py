@@ -62,8 +62,7 @@ class Suite:
     @cached_property
     def key(self) -> str:
         """The key of the API that the chart made."""
-        secret = self.namespace.core.read_namespaced_secret("penstock-api-key", self.namespace.name)
-        return base64.b64decode(secret.data["key"]).decode()
+        return self.secret("penstock-api-key", "key")
 
     @cached_property
     def api(self) -> Api:
@@ -85,8 +84,19 @@ class Suite:
         return [line.split("\t") for line in said.splitlines()]
 
     def redis(self, *command: str) -> str:
-        """What Redis answers to a command."""
+        """What Redis answers to a command of the services' user."""
         return self.namespace.execute("statefulset/penstock-redis", "redis-cli", *command).strip()
+
+    def redis_as_keda(self, *command: str) -> str:
+        """What Redis answers to a command of KEDA's user."""
+        password = self.secret("penstock-redis", "keda-password")
+        login = ("--user", "keda", "--pass", password, "--no-auth-warning")
+        return self.namespace.execute("statefulset/penstock-redis", "redis-cli", *login, *command).strip()
+
+    def secret(self, name: str, key: str) -> str:
+        """What a Secret holds."""
+        data = self.namespace.core.read_namespaced_secret(name, self.namespace.name).data
+        return base64.b64decode(data[key]).decode()
 
     def mount_probe(self) -> None:
         """The probe's code, for a worker to mount."""

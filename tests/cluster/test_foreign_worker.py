@@ -40,7 +40,8 @@ def worker(queue: str, concurrency: int) -> dict[str, Any]:
 def suite(new_namespace: Callable[..., Namespace]) -> Iterator[Suite]:
     suite = Suite(new_namespace("foreign"))
     workers = {"thumbnails": worker("thumbnails", 2), "exports": worker("exports", 1)}
-    suite.install({"suite": {"enabled": False}, "autoscaling": QUICK, "workers": workers})
+    redis = {"bundled": {"alsoAllow": ["~shop:*"]}}
+    suite.install({"suite": {"enabled": False}, "autoscaling": QUICK, "workers": workers, "redis": redis})
     yield suite
     suite.close()
 

@@ -28,7 +28,8 @@ def suite(new_namespace: Callable[..., Namespace]) -> Iterator[Suite]:
     suite = Suite(new_namespace("neighbours"))
     suite.mailbox.start()
     suite.mount_probe()
-    suite.install(merged(for_tests(suite.mailbox, cooldown=LONGER_THAN_ANY_OUTAGE), one_job_a_pod()))
+    values = merged(for_tests(suite.mailbox, cooldown=LONGER_THAN_ANY_OUTAGE), one_job_a_pod())
+    suite.install(merged(values, {"redis": {"bundled": {"alsoAllow": ["+flushall"]}}}))
     yield suite
     suite.close()
 

@@ -49,6 +49,19 @@ def test_five_hundred_mails_open_the_mail_gate_to_its_maximum_and_no_other(suite
     assert watch.moved() == {MAIL}
 
 
+def test_no_user_of_redis_may_do_more_than_it_needs_and_what_scaled_the_gates_only_counts(suite: Suite) -> None:
+    """By that user KEDA counts here: there is no other password in its TriggerAuthentication."""
+    for forbidden in (["FLUSHALL"], ["CONFIG", "GET", "*"], ["KEYS", "*"], ["ACL", "LIST"], ["SET", "elsewhere", "1"]):
+        assert suite.redis(*forbidden).startswith("NOPERM"), forbidden
+    for forbidden in (["LRANGE", "mail", "0", "-1"], ["LPUSH", "mail", "{}"], ["DEL", "mail"], ["LLEN", "elsewhere"]):
+        assert suite.redis_as_keda(*forbidden).startswith("NOPERM"), forbidden
+    assert suite.redis_as_keda("LLEN", "mail") == "0"
+    triggers = suite.namespace.scaled_objects()[MAIL]["spec"]["triggers"]
+    assert {trigger["metadata"]["username"] for trigger in triggers} == {"keda"}
+    told = suite.namespace.kubectl("get", "triggerauthentication", "penstock-redis", "-o", "jsonpath={..key}")
+    assert told == "keda-password"
+
+
 @pytest.mark.parametrize("seconds", [75, pytest.param(180, marks=pytest.mark.slow)])
 def test_the_pod_of_a_long_job_stays_until_it_ends_and_then_goes(suite: Suite, figure: Figure, seconds: int) -> None:
     assert seconds > 2 * COOLDOWN

@@ -1,5 +1,6 @@
 """An upgrade keeps replicas, objects and jobs; one that fails changes nothing; one that was wrong is taken back."""
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -50,7 +51,18 @@ def test_a_migration_that_fails_leaves_the_old_version_serving(suite: Suite) -> 
     suite.await_end([job])
 
 
+def forget_users(suite: Suite) -> str:
+    """Leave of the Secret what a release had whose Redis knew one password for everything; which is that."""
+    password = suite.secret("penstock-redis", "password")
+    rest = {"keda-password": None, "users.conf": None}
+    patch = {"data": rest, "stringData": {"auth.conf": f"requirepass {password}\n"}}
+    suite.namespace.kubectl("patch", "secret", "penstock-redis", "--type=merge", "-p", json.dumps(patch))
+    return password
+
+
 def test_an_upgrade_at_five_replicas_leaves_five_and_migrates_once(suite: Suite, figure: Figure) -> None:
+    """Redis starts anew meanwhile, since KEDA gets a user; workers of the release before go on with their password."""
+    password = forget_users(suite)
     jobs = suite.api.start_all([report(LONGER) for _ in range(PODS)])
     suite.await_running(jobs)
     identities = uids(suite)
@@ -61,6 +73,8 @@ def test_an_upgrade_at_five_replicas_leaves_five_and_migrates_once(suite: Suite,
     assert suite.sql("SELECT count(*) FROM of_the_next_version") == [["1"]]
     suite.await_end(jobs)
     assert {suite.runs(job) for job in jobs} == {(1, 1)}
+    assert suite.secret("penstock-redis", "password") == password
+    assert suite.redis_as_keda("LLEN", "generation") == "0"
 
 
 def test_a_rollback_after_an_upgrade_serves_again(suite: Suite) -> None:

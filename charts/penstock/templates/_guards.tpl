@@ -31,13 +31,14 @@
 {{- define "penstock.guardNeighbours" -}}
 {{- $redis := .Values.redis -}}
 {{- $own := or $redis.host $redis.sentinel.master -}}
+{{- $kedas := or (dig "keda" "username" "" $redis) (dig "keda" "passwordKey" "" $redis) -}}
 {{- if and $redis.bundled.enabled $own -}}
 {{- fail "redis.host or redis.sentinel.master names a Redis of yours while redis.bundled.enabled asks for the chart's own: set redis.bundled.enabled to false, or leave them out." -}}
 {{- else if not (or $redis.bundled.enabled $own) -}}
 {{- fail "There is no Redis: set redis.host (or redis.sentinel.master and redis.sentinel.addresses), or redis.bundled.enabled to true." -}}
 {{- end -}}
-{{- if and $redis.bundled.enabled (or $redis.tls.enabled $redis.existingSecret $redis.username) -}}
-{{- fail "redis.tls, redis.existingSecret and redis.username are for a Redis of yours: leave them out, or set redis.host and redis.bundled.enabled to false." -}}
+{{- if and $redis.bundled.enabled (or $redis.tls.enabled $redis.existingSecret $redis.username $kedas) -}}
+{{- fail "redis.tls, redis.existingSecret, redis.username and redis.keda are for a Redis of yours: leave them out, or set redis.host and redis.bundled.enabled to false." -}}
 {{- end -}}
 {{- if and $redis.sentinel.master (not $redis.sentinel.addresses) -}}
 {{- fail (printf "redis.sentinel.master is %s, and redis.sentinel.addresses is empty: list the sentinels as host:port." $redis.sentinel.master) -}}
@@ -45,8 +46,8 @@
 {{- if and $redis.sentinel.master $redis.host -}}
 {{- fail "redis.host and redis.sentinel.master are both set: with Sentinel leave redis.host out." -}}
 {{- end -}}
-{{- if and (or $redis.tls.caKey $redis.sentinel.passwordKey $redis.username) (not $redis.existingSecret) (not $redis.bundled.enabled) -}}
-{{- fail "redis.existingSecret is empty, and redis.username, redis.tls.caKey or redis.sentinel.passwordKey need it: name the Secret that holds the password and the CA." -}}
+{{- if and (or $redis.tls.caKey $redis.sentinel.passwordKey $redis.username $kedas) (not $redis.existingSecret) (not $redis.bundled.enabled) -}}
+{{- fail "redis.existingSecret is empty, and redis.username, redis.keda, redis.tls.caKey or redis.sentinel.passwordKey need it: name the Secret that holds the password and the CA." -}}
 {{- end -}}
 {{- if .Values.suite.enabled -}}
 {{- include "penstock.guardSuiteNeighbours" . -}}
@@ -113,7 +114,7 @@
 {{- define "penstock.guardSecrets" -}}
 {{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" -}}
 {{- $wanted := list
-      (list "redis.existingSecret" .Values.redis.existingSecret (list .Values.redis.passwordKey .Values.redis.tls.caKey .Values.redis.sentinel.passwordKey))
+      (list "redis.existingSecret" .Values.redis.existingSecret (list .Values.redis.passwordKey (dig "keda" "passwordKey" "" .Values.redis) .Values.redis.tls.caKey .Values.redis.sentinel.passwordKey))
       (list "postgresql.existingSecret" .Values.postgresql.existingSecret (list .Values.postgresql.passwordKey .Values.postgresql.tls.caKey))
       (list "apiKey.existingSecret" .Values.apiKey.existingSecret (list .Values.apiKey.key))
       (list "signingKey.existingSecret" .Values.signingKey.existingSecret (list .Values.signingKey.key))

@@ -10,7 +10,7 @@ sentinelUsername: {{ . | quote }}
 {{- else -}}
 address: {{ printf "%s:%v" $redis.host $redis.port | quote }}
 {{- end }}
-{{- with $redis.username }}
+{{- with $redis.kedaUsername }}
 username: {{ . | quote }}
 {{- end }}
 databaseIndex: {{ $redis.database | toString | quote }}

@@ -6,10 +6,13 @@
 {{- if $redis.bundled.enabled -}}
 {{- $name := printf "%s-redis" (include "penstock.fullname" .) -}}
 {{- dict "host" (printf "%s.%s.svc" $name .Release.Namespace) "port" 6379 "database" $redis.database "username" ""
-      "secret" $name "passwordKey" "password" "tls" false "ca" "" "master" "" "addresses" (list) "bundled" true | toJson -}}
+      "secret" $name "passwordKey" "password" "kedaUsername" "keda" "kedaPasswordKey" "keda-password"
+      "tls" false "ca" "" "master" "" "addresses" (list) "bundled" true | toJson -}}
 {{- else -}}
 {{- dict "host" $redis.host "port" $redis.port "database" $redis.database "username" $redis.username
       "secret" $redis.existingSecret "passwordKey" $redis.passwordKey
+      "kedaUsername" (dig "keda" "username" "" $redis | default $redis.username)
+      "kedaPasswordKey" (dig "keda" "passwordKey" "" $redis | default $redis.passwordKey)
       "tls" $redis.tls.enabled "ca" $redis.tls.caKey
       "master" $redis.sentinel.master "addresses" $redis.sentinel.addresses
       "sentinelUsername" $redis.sentinel.username "sentinelPasswordKey" $redis.sentinel.passwordKey

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import redis_users
 import sqlalchemy
 from contract import EVENTS, Contract, Exchange
 from flask.testing import FlaskClient
@@ -162,9 +163,7 @@ def start_api(
     """Start gunicorn as users do, on a database of its own: `start_api(database_url=…, redis_url=…, PENSTOCK_…=…)`."""
     started: list[Running] = []
 
-    def start(
-        name: str, *, redis_url: str = redis_server.url, database_port: int | None = None, **more: str
-    ) -> Running:
+    def start(name: str, *, redis_url: str = "", database_port: int | None = None, **more: str) -> Running:
         folder = tmp_path_factory.mktemp(name)
         with psycopg.connect(postgres_server.url, autocommit=True) as admin:
             admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
@@ -174,7 +173,7 @@ def start_api(
         seen = re.sub(r":\d+/", f":{database_port}/", database_url) if database_port else database_url
         environment = {
             "PENSTOCK_DATABASE_URL": seen,
-            "CELERY_BROKER_URL": redis_url,
+            "CELERY_BROKER_URL": redis_url or redis_users.as_services(redis_server.url),
             "PENSTOCK_STORAGE_URL": f"file://{folder}/storage",
             "PENSTOCK_SECRET_KEY": SECRET,
             "PENSTOCK_API_PORT": str(port),

@@ -19,7 +19,8 @@ from penstock_runtime.transport.in_flight import InFlight, in_flight_at
 from penstock_runtime.transport.keys import UNACKED, QueueKeys
 from penstock_runtime.transport.message import Claimed, Message
 from penstock_runtime.transport.qos import QoS
-from penstock_runtime.transport.scripts import BURY
+from penstock_runtime.transport.rights import NotAllowed, lacking, sentence
+from penstock_runtime.transport.scripts import BORN, BURY
 from penstock_runtime.transport.turn import Turns
 from penstock_runtime.transport.wire import Wire
 
@@ -148,6 +149,8 @@ class Channel(Turns, stock.Channel):
             raise ValueError(
                 f"unacked_key {self.unacked_key!r} names one hash for several queues; put {{queue}} into it"
             )
+        if queue not in self._fanout_queues:
+            self._require_rights(queue)
         if no_ack:
             self.no_ack_queues.add(queue)
         else:
@@ -155,10 +158,19 @@ class Channel(Turns, stock.Channel):
         answer = super().basic_consume(queue, no_ack, *arguments, **options)
         if queue in self.active_queues:
             self.in_flight.look_after(self.keys_of(queue))
+            self.in_flight.begun |= self.outlives
             self._due, self._said_at = True, float("-inf")
         # Idle from here on. What still needs it connects anew.
         self.pool.disconnect(inuse_connections=False)
         return answer
+
+    def _require_rights(self, queue: str) -> None:
+        """Raise NotAllowed where a script would fail half done; a worker that runs tasks already tries again."""
+        names = self._wake_key, self.global_keyprefix + BORN
+        rules = lacking(self.in_flight.client().connection_pool, self.keys_of(queue), *names)
+        if rules:
+            said = sentence(self.connection.client.userid or "default", queue, rules)
+            raise redis.ConnectionError(said) if self.in_flight.begun else NotAllowed(said)
 
     def _basic_cancel(self, consumer_tag: str) -> None:
         queue = self._tag_to_queue.get(consumer_tag)

@@ -3,12 +3,17 @@
 from typing import Any
 
 import redis
+import structlog
 from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.message import Message as KombuMessage
+from redis.exceptions import NoPermissionError
 
 from penstock_runtime.transport.message import Message
+from penstock_runtime.transport.rights import NotAllowed
 from penstock_runtime.transport.wire import Refusing, meaning
+
+log = structlog.get_logger(__name__)
 
 SETTLES = (KombuMessage.ack_log_error, KombuMessage.reject_log_error)
 
@@ -24,8 +29,27 @@ class Consumer(CeleryConsumer):
             try:
                 super().start(parent)
             except redis.ResponseError as error:
+                if isinstance(error, NoPermissionError) and not parent.has_begun:
+                    raise
                 meant = meaning(error)
                 raise redis.ConnectionError(str(meant)) if isinstance(meant, Refusing) else meant from error
+
+    def start(self) -> None:
+        """Consume until the worker stops. Ends the process with status 1 where Redis allows its user too little."""
+        try:
+            super().start()
+        except NotAllowed as error:
+            log.error("stopped", reason=error.message)
+            raise SystemExit(1) from None
+        except NoPermissionError as error:  # kombu's own, when it declares
+            log.error("stopped", reason=f"{error} (docs/transport.md lists what this user of Redis needs)")
+            raise SystemExit(1) from None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has consumed before, so that something may run."""
+        in_flight = self._in_flight()
+        return in_flight is not None and in_flight.begun
 
     def connection_for_read(self, heartbeat: Any = None) -> Any:
         """A connection whose deliveries outlive it."""

@@ -1,13 +1,17 @@
 """Messages that this process gives back: it was told to, or ends."""
 
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 
 from penstock_runtime.transport.keys import QueueKeys
 from penstock_runtime.transport.scripts import PUT_BACK
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -44,3 +48,12 @@ def put_back(client: "redis.Redis", items: Sequence[Return], born_key: str, born
 def _was_wiped(client: "redis.Redis", born_key: str, born: str) -> bool:
     now: Any = client.get(born_key)
     return now is None or now.decode() != born
+
+
+def taken(line: "deque[Item]", most: int) -> "list[Item]":
+    """The first ones of a line, removed from it. Other threads may take from it, too."""
+    found: list[Item] = []
+    with suppress(IndexError):
+        while len(found) < most:
+            found.append(line.popleft())
+    return found

@@ -6,11 +6,10 @@ It belongs to the process and not to a connection: a task that outlives its conn
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import redis
@@ -18,7 +17,7 @@ import structlog
 
 from penstock_runtime.native import native_sleep, native_thread
 from penstock_runtime.transport.abandoned import Abandoned, Limits, redelivered, return_abandoned
-from penstock_runtime.transport.giving_back import Return, put_back
+from penstock_runtime.transport.giving_back import Return, put_back, taken
 from penstock_runtime.transport.keys import QueueKeys
 from penstock_runtime.transport.scripts import BEAT, BORN, HOLD_AGAIN, MOST_SETTLED, TAG
 
@@ -37,8 +36,6 @@ MOST_DOUBTFUL = 100
 """Claims without an answer that are asked after; the messages of earlier ones go back for want of a sign of life."""
 
 GONE = (redis.RedisError, OSError)
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -72,6 +69,8 @@ class InFlight:
         """What claims would have named their messages whose answer never came."""
         self._numbers = 0
         self._running = False
+        self.begun = False
+        """Whether a worker of this process has begun to consume."""
         self._healthy_since = self._answered_at = float("-inf")
         self._looked_at = float("-inf")
         Finalize(self, self.close, exitpriority=1)
@@ -272,15 +271,6 @@ class InFlight:
         except GONE as error:
             reason = type(error).__name__
             log.warning("not_settled", deliveries=len(self._acks) + len(self._returns), reason=reason)
-
-
-def taken(line: "deque[Item]", most: int) -> "list[Item]":
-    """The first ones of a line, removed from it. Other threads may take from it, too."""
-    found: list[Item] = []
-    with suppress(IndexError):
-        while len(found) < most:
-            found.append(line.popleft())
-    return found
 
 
 def number_of(tag: str) -> int:

@@ -17,8 +17,8 @@ TURNED = ("READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED", "NOMASTERLINK")
 REFUSING = ("MISCONF", "NOREPLICAS", "OOM", "BUSY", "TRYAGAIN")
 """What a server says that will write again once it is helped: wait, and ask again."""
 
-FORBIDDEN = "can't run this command"
-"""What Redis 6 says within a script instead of NOPERM."""
+FORBIDDEN = ("NOPERM", "can't run this command", "can't access at least one of the keys", "ACL failure in script")
+"""What a server says that refuses its user something; within a script Redis 6 does so in other words than 7."""
 
 
 class Refusing(Exception):
@@ -123,7 +123,7 @@ def meaning(error: ResponseError) -> Exception:
     said = str(error)[:200]
     if isinstance(error, ReadOnlyError | redis.exceptions.MasterDownError) or _says(error, TURNED):
         return redis.ConnectionError(f"this Redis is not the one to write to: {said}")
-    if isinstance(error, NoPermissionError) or _says(error, ("NOPERM",)) or FORBIDDEN in str(error):
+    if isinstance(error, NoPermissionError) or any(words in str(error) for words in FORBIDDEN):
         return redis.ConnectionError(f"this user of Redis is not allowed enough: {said}")
     if isinstance(error, redis.OutOfMemoryError) or _says(error, REFUSING):
         return Refusing(said)
