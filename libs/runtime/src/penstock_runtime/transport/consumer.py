@@ -52,7 +52,7 @@ class Consumer(CeleryConsumer):
 
     def _mark_busy_children(self) -> None:
         """Celery has forgotten which child processes run something, and the next message would wait behind a task."""
-        pool = getattr(self.pool, "_pool", None)
+        pool: Any = getattr(self.pool, "_pool", None)
         busy = getattr(pool, "_busy_workers", None)
         if busy is not None:
             for job in list(pool._cache.values()):
