@@ -32,6 +32,7 @@ class Weather:
     ports: frozenset[int] | None
     delay: float | None = None
     """Seconds each way; None for silence."""
+    only_answers: bool = False
 
     def befalls(self, port: int) -> bool:
         return monotonic() < self.until and (self.ports is None or port in self.ports)
@@ -99,12 +100,15 @@ class Proxy:
         """The ports of the clients that are connected now."""
         return self._do(lambda: {link.port for link in self._links})
 
-    def black_hole(self, seconds: float = math.inf, ports: Collection[int] | None = None) -> None:
+    def black_hole(
+        self, seconds: float = math.inf, ports: Collection[int] | None = None, *, only_answers: bool = False
+    ) -> None:
         """Pass nothing on, either way, and let nobody notice: no end, no error. New connections are taken, and silent.
 
-        What was sent meanwhile arrives when it is over, as on a network that was parted.
+        What was sent meanwhile arrives when it is over, as on a network that was parted. only_answers: what clients
+        send does arrive at once.
         """
-        self._do(lambda: self._befall(Weather(monotonic() + seconds, _frozen(ports))))
+        self._do(lambda: self._befall(Weather(monotonic() + seconds, _frozen(ports), only_answers=only_answers)))
 
     def delay(self, seconds_each_way: float, for_seconds: float, ports: Collection[int] | None = None) -> None:
         """Pass everything on so much later, in order."""
@@ -181,7 +185,7 @@ class Proxy:
     async def _serve(self, link: Link) -> None:
         reset = True
         try:
-            await self._silence_ends(link)
+            await self._silence_ends(link, answers=False)
             link.server = socket.socket()
             link.server.setblocking(False)
             await self._loop.sock_connect(link.server, (HOST, self._target))
@@ -203,7 +207,7 @@ class Proxy:
     async def _read(self, link: Link, source: socket.socket, under_way: "asyncio.Queue[Piece]") -> None:
         content = b"more"
         while content:
-            await self._silence_ends(link)
+            await self._silence_ends(link, answers=source is link.server)
             content = await self._loop.sock_recv(source, PIECE)
             now = monotonic()
             delays = [one.delay for one in self._weather if one.delay is not None and one.befalls(link.port)]
@@ -214,7 +218,7 @@ class Proxy:
             piece = await under_way.get()
             while piece.read_at > self._healed_at and monotonic() < piece.due:
                 await self._until(piece.due)
-            await self._silence_ends(link)
+            await self._silence_ends(link, answers=to is link.client)
             if not piece.content:
                 to.shutdown(socket.SHUT_WR)
                 return
@@ -223,8 +227,12 @@ class Proxy:
                 raise Broken
             await self._loop.sock_sendall(to, piece.content)
 
-    async def _silence_ends(self, link: Link) -> None:
-        while silent := [one.until for one in self._weather if one.delay is None and one.befalls(link.port)]:
+    async def _silence_ends(self, link: Link, *, answers: bool) -> None:
+        def silence() -> list[float]:
+            found = [one for one in self._weather if one.delay is None and one.befalls(link.port)]
+            return [one.until for one in found if answers or not one.only_answers]
+
+        while silent := silence():
             await self._until(max(silent))
 
     async def _until(self, moment: float) -> None:

@@ -13,13 +13,20 @@ MANY = bytes(range(256)) * 8_000
 
 
 @pytest.fixture
-def echo() -> Iterator[int]:
+def heard() -> bytearray:
+    """What the server was sent."""
+    return bytearray()
+
+
+@pytest.fixture
+def echo(heard: bytearray) -> Iterator[int]:
     """A server that answers with what it was sent."""
 
     def answer(client: socket.socket) -> None:
         with client:
             try:
                 while piece := client.recv(65_536):
+                    heard.extend(piece)
                     client.sendall(piece)
             except OSError:
                 pass
@@ -131,6 +138,17 @@ def test_a_black_hole_of_some_leaves_the_others_and_those_that_come(proxy: Proxy
         with connect(proxy) as new:
             assert ask(new) == b"who is there?"
         assert hears_nothing(client)
+
+
+def test_a_black_hole_of_answers_lets_the_questions_through(
+    proxy: Proxy, client: socket.socket, heard: bytearray
+) -> None:
+    proxy.black_hole(only_answers=True)
+    client.sendall(b"who is there?")
+    eventually(lambda: heard == b"who is there?", "the server is asked")
+    assert hears_nothing(client)
+    proxy.heal()
+    assert receive(client, 13) == b"who is there?"
 
 
 def test_in_a_black_hole_the_sender_of_much_has_to_wait(proxy: Proxy, client: socket.socket) -> None:

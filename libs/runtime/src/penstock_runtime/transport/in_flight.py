@@ -208,7 +208,8 @@ class InFlight:
         """Refresh what is held, and return what others have abandoned."""
         client = self._beats
         now = monotonic()
-        if not self._held and now - self._looked_at < LOOK_EVERY:
+        # Often enough to be steady, also where messages are soon abandoned.
+        if not self._held and now - self._looked_at < min(LOOK_EVERY, self.limits.abandoned_after / 4):
             if self.has_settled:
                 self._flush(client)
             return
