@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Generator
 from importlib import import_module
 from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import Any
 
 import kombu.transport
 import pytest
+import redis
 from compat.exclusions import Exclusion, excluded
 from kombu.utils import eventio
 
@@ -26,9 +26,6 @@ APPS = ("celery_app", "celery_session_app")
 SUITE = os.environ["COMPAT_SUITE"]
 STOCK = bool(os.environ["COMPAT_STOCK"])
 EVERYTHING = bool(os.environ["COMPAT_EVERYTHING"])
-
-LISTEN = 5
-"""Seconds for which a test waits for what is to come, and for what is not."""
 
 counts: Counter[str] = Counter()
 failures: list[str] = []
@@ -72,18 +69,24 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True
 
 
-def hurry(module: ModuleType) -> None:
-    """Shorten the time for which tests of canvases watch that nothing more comes: a minute, in some ten times over."""
-    longest = getattr(module, "TIMEOUT", 0)
-    for function in vars(module).values():
-        if longest > LISTEN and isinstance(function, FunctionType) and function.__defaults__:
-            function.__defaults__ = tuple(LISTEN if one == longest else one for one in function.__defaults__)
+def patient() -> redis.Redis:
+    """What their tests watch Redis with. A client of redis-py 8 ends a read after 5 seconds and asks ten times more,
+    and so never tells a test that waits for 10 that nothing came."""
+    return redis.Redis.from_url(os.environ["TEST_BACKEND"], socket_timeout=None)
+
+
+def adapt(items: list[pytest.Item]) -> None:
+    """Give them patient clients; and each the time limit of the command, for marks of theirs allow half an hour."""
+    for module in {item.module for item in items if isinstance(item, pytest.Function)}:
+        if hasattr(module, "get_redis_connection"):
+            module.get_redis_connection = patient
+    for node in {node for item in items for node in item.listchain()}:
+        node.own_markers = [mark for mark in node.own_markers if mark.name != "timeout"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is excluded. An exclusion that no test fits is a mistake, and ends the run."""
-    for module in {item.module for item in items if isinstance(item, pytest.Function)}:
-        hurry(module)
+    adapt(items)
     if EVERYTHING:
         return
     exclusions = excluded(SUITE)
@@ -101,6 +104,7 @@ def _fitting(nodeid: str, exclusions: tuple[Exclusion, ...]) -> Exclusion | None
     return next((one for one in exclusions if one.fits(nodeid)), None)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> None:
     """Count; a test that is run again is not failed."""
     if hasattr(report, "context"):  # a subtest: its test is failed when it is

@@ -18,7 +18,10 @@ ONCE = ("-p", "no:rerunfailures")
 """Nothing is run again until it passes, as its marks would have it. Celery's tests are given that: some of them ask
 for what may not have happened yet, and fail with stock Celery too on a slow machine."""
 
-OPTIONS = ("-o", "addopts=", "--timeout", "120", "--tb=short", "-q", "-rfE")
+TIMEOUT = 240
+"""Seconds for one test. The longest of Celery's watches fourteen times, for 10 seconds each, that nothing comes."""
+
+OPTIONS = ("-o", "addopts=", "--timeout", str(TIMEOUT), "--tb=short", "-q", "-rfE")
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,9 @@ class Suite:
     options: tuple[str, ...] = ()
 
 
-CELERYS = ("-p", "celery.contrib.pytest", "--log-level", "INFO")
-"""Celery's fixtures; and a level of logs that some tests look for and a file that is left out would set."""
+CELERYS = ("-p", "celery.contrib.pytest", "--log-level", "INFO", "--rerun-except", r"Timeout \(>")
+"""Celery's fixtures; a level of logs that some tests look for and a file that is left out would set; and what has
+run into its time limit once is not run again."""
 
 OWN_WORKERS = ("t/integration/test_dedup_chain_dispatch.py", "t/integration/test_prefork_shutdown.py")
 """These start a worker beside the one of all others, and end it by a flag that both heed: here they are alone."""
@@ -103,6 +107,7 @@ def environment(suite: Suite, redis_url: str, report: Path, *, stock: bool, ever
         "REDIS_PORT": str(server.port),  # Celery's
         "TEST_BROKER": redis_url,
         "TEST_BACKEND": redis_url,
+        "WORKER_LOGLEVEL": "INFO",  # two of its tests look for what a worker logs at this level
         "COMPAT_SUITE": suite.name,
         "COMPAT_REPORT": str(report),
         "COMPAT_STOCK": "1" if stock else "",
