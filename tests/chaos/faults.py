@@ -21,10 +21,15 @@ from chaos.sight import Sight, wait_for
 from chaos.suite import LEASE, Layout, replicas, worker_name
 from chaos.supervisor import process_of
 
-from penstock_contracts.queues import MAIL
+from penstock_contracts.queues import DATASET, MAIL, QUEUES
 
 SIGHT_DEADLINE = 45.0
 """Seconds until the state to be hit in is seen, or the fault is put off."""
+
+START_DEADLINE = 120.0
+"""Seconds until all workers are ready after the supervisor has died."""
+
+READY = b" ready."
 
 GRACE = 30.0
 """Seconds to end after SIGTERM; then SIGKILL, as a kubelet does."""
@@ -63,6 +68,8 @@ class Striker:
         # How often it is asked depends on time, so it must not take from the other's numbers.
         self._phase = Random(random.random())
         self._node = node
+        # Of a pool without mail the other quick jobs.
+        self._queue = DATASET if layout.pool is DATASET.pool else MAIL
 
     def strike(self, fault: Fault) -> Hit | None:
         """Wait until something of it runs, and do it. None: that was not seen within the deadline."""
@@ -118,7 +125,7 @@ class Striker:
         idle = kind in (Kind.API, Kind.API_CHILD) and not self._load.in_flight
         mine = self._sight.running(worker=worker_name(name) if kind.queue else None)
         if not self._load.unanswered and (idle or not (mine or self._sight.open(kind.queue))):
-            self._load.release_of(kind.queue or MAIL, BAIT)
+            self._load.release_of(kind.queue or self._queue, BAIT)
         return frozenset() if idle else mine
 
     def _signal(self, fault: Fault, name: str, tree: "list[psutil.Process]") -> bool:
@@ -134,12 +141,21 @@ class Striker:
             _send(tree, signal.SIGCONT)
             return False
         in_order = signal.SIGINT if fault.kind is Kind.POSTGRES else signal.SIGTERM
+        logs = self._workers_logs() if fault.kind is Kind.SUPERVISOR else {}
         _send([target], signal.SIGKILL if fault.act is Act.KILL else in_order)
         _send(tree, signal.SIGCONT)
-        if wait_for(lambda: not _runs(target), GRACE):
-            return False
-        _send([target], signal.SIGKILL)
-        return True
+        late = not wait_for(lambda: not _runs(target), GRACE)
+        if late:
+            _send([target], signal.SIGKILL)
+        # What took everything with it is over when everything is there again, which takes a small machine a while.
+        wait_for(lambda: all(READY in _read_from(log, size) for log, size in logs.items()), START_DEADLINE)
+        return late
+
+    def _workers_logs(self) -> dict[Path, int]:
+        """The logs of the workers, with their present sizes."""
+        names = [name for queue in QUEUES for name in replicas(queue.name, self._layout)]
+        logs = [self._layout.folder / "logs" / f"{name}.log" for name in names]
+        return {log: log.stat().st_size for log in logs if log.exists()}
 
     def _on_the_way(self, fault: Fault, tree: "list[psutil.Process]") -> bool:
         """Trouble the connections that these processes have to Redis now, or everybody's, and let them go on."""
@@ -236,6 +252,12 @@ def _send(processes: "list[psutil.Process]", number: signal.Signals) -> None:
     for one in processes:
         with suppress(psutil.Error):
             one.send_signal(number)
+
+
+def _read_from(log: Path, size: int) -> bytes:
+    with log.open("rb") as file:
+        file.seek(size)
+        return file.read()
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -120,10 +120,12 @@ def _examine_job(job: Job, found: list[Any], effects: Effects, sink: Sink, findi
 def _examine_wait(job: Job, found: list[Any], hits: Sequence[Hit], findings: Findings) -> None:
     """Of a job that was hit while it ran: how long it took from the last fault that touched it, running or waiting."""
     for row in found:
-        if row.state == "succeeded" and any(row.id in hit.jobs for hit in hits):
-            accepted, ended = row.created_at.timestamp(), row.finished_at.timestamp()
-            during = [hit for hit in hits if hit.ended > accepted and hit.began < ended]
-            after = min((ended - hit.ended for hit in during if _touches(hit, row.id, job.queue)), default=0.0)
+        if row.state != "succeeded":
+            continue
+        accepted, ended = row.created_at.timestamp(), row.finished_at.timestamp()
+        during = [hit for hit in hits if hit.ended > accepted and hit.began < ended]
+        if any(row.id in hit.jobs for hit in during):
+            after = min(ended - hit.ended for hit in during if _touches(hit, row.id, job.queue))
             findings.after_hit[job.queue.name].append(max(0.0, after))
             if after > STUCK:
                 about = f"{job.queue.name} {job.email or job.key} (job {row.id})"
