@@ -94,7 +94,7 @@ def test_a_worker_with_one_greenlet_goes_from_task_to_task(
     start("gevent")
     for number in range(40):
         send(number, 0)
-    eventually(lambda: numbers(broker, "ended") == list(range(40)), "all forty have run, in order", seconds=10)
+    eventually(lambda: numbers(broker, "ended") == list(range(40)), "all forty have run, in order", seconds=30)
     eventually(lambda: broker.hlen("unacked:shop") == 0, "all are acknowledged", seconds=5)
 
 
