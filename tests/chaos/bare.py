@@ -1,6 +1,6 @@
 """The same faults for an ordinary Celery application: what a transport alone keeps, with no ledger to send it again."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from random import Random
@@ -12,7 +12,7 @@ from chaos import redis_nodes, shop
 from chaos.faults import Hit
 from chaos.load import Load, Submit
 from chaos.node import Node
-from chaos.record import STUCK, Findings
+from chaos.record import Findings, after_last_fault, note_wait
 from chaos.sight import Sight
 from chaos.subject import await_postgres
 from chaos.suite import Layout
@@ -110,12 +110,14 @@ def examine(engine: Engine, client: "redis.Redis", released: Sequence[Job], hits
             findings.stuck.append(f"{job.key}: could not be sent ({job.repeats} repeats)")
         elif job.key in ended:
             findings.seconds[shop.QUEUE].append(ended[job.key] - job.accepted_at)
-            _examine_wait(job, ended[job.key], hits, findings)
+            after = after_last_fault(job.key, job.queue, job.accepted_at, ended[job.key], hits)
+            note_wait(findings, shop.QUEUE, job.key, after)
         elif name := next((name for name, content in held.items() if f'"{job.key}"'.encode() in content), ""):
             findings.stuck.append(f"{job.key}: lies in {name}")
         else:
             findings.lost.append(f"{job.key}: was sent, has no effect, and is nowhere in Redis")
-    _examine_runs(runs, findings)
+    # Whoever heard no answer sent it again, and then there are two.
+    _examine_runs(runs, {job.key for job in released if job.repeats}, findings)
     return findings
 
 
@@ -126,15 +128,7 @@ def _held(client: "redis.Redis") -> dict[str, bytes]:
     return {key.decode(): b"\n".join(content).replace(b"\\", b"") for key, content in found.items()}
 
 
-def _examine_wait(job: Job, ended: float, hits: Sequence[Hit], findings: Findings) -> None:
-    after = [ended - hit.ended for hit in hits if job.key in hit.jobs and hit.began < ended]
-    if after:
-        findings.after_hit[shop.QUEUE].append(max(0.0, min(after)))
-    if after and min(after) > STUCK:
-        findings.stuck.append(f"{job.key}: ended only {min(after):.0f} s after the last fault that hit it")
-
-
-def _examine_runs(runs: Sequence[Any], findings: Findings) -> None:
+def _examine_runs(runs: Sequence[Any], sent_again: Collection[str], findings: Findings) -> None:
     """A task that runs again after its worker was killed is as it must be; two runs of it at once are not."""
     by_key: dict[str, list[Any]] = {}
     for run in runs:
@@ -142,7 +136,7 @@ def _examine_runs(runs: Sequence[Any], findings: Findings) -> None:
     for key, mine in by_key.items():
         findings.attempts[len(mine)] += 1
         for first, second in pairwise(mine):
-            if first.ended_at is not None and second.began_at < first.ended_at:
+            if first.ended_at is not None and second.began_at < first.ended_at and key not in sent_again:
                 findings.doubled.append(f"{key}: began again at {second.began_at} while it still ran")
 
 

@@ -118,18 +118,30 @@ def _examine_job(job: Job, found: list[Any], effects: Effects, sink: Sink, findi
 
 
 def _examine_wait(job: Job, found: list[Any], hits: Sequence[Hit], findings: Findings) -> None:
-    """Of a job that was hit while it ran: how long it took from the last fault that touched it, running or waiting."""
     for row in found:
-        if row.state != "succeeded":
-            continue
-        accepted, ended = row.created_at.timestamp(), row.finished_at.timestamp()
-        during = [hit for hit in hits if hit.ended > accepted and hit.began < ended]
-        if any(row.id in hit.jobs for hit in during):
-            after = min(ended - hit.ended for hit in during if _touches(hit, row.id, job.queue))
-            findings.after_hit[job.queue.name].append(max(0.0, after))
-            if after > STUCK:
-                about = f"{job.queue.name} {job.email or job.key} (job {row.id})"
-                findings.stuck.append(f"{about}: ended only {after:.0f} s after the last fault that touched it")
+        if row.state == "succeeded":
+            accepted, ended = row.created_at.timestamp(), row.finished_at.timestamp()
+            after = after_last_fault(row.id, job.queue, accepted, ended, hits)
+            note_wait(findings, job.queue.name, f"{job.queue.name} {job.email or job.key} (job {row.id})", after)
+
+
+def after_last_fault(job_id: str, queue: Queue, accepted: float, ended: float, hits: Sequence[Hit]) -> float | None:
+    """Seconds from the last fault that touched a job, running or waiting, to its end; None where none met it running.
+
+    accepted, ended: of the job, as `time.time()` has it.
+    """
+    during = [hit for hit in hits if hit.ended > accepted and hit.began < ended]
+    if not any(job_id in hit.jobs for hit in during):
+        return None
+    return max(0.0, min(ended - hit.ended for hit in during if _touches(hit, job_id, queue)))
+
+
+def note_wait(findings: Findings, queue: str, about: str, after: float | None) -> None:
+    """Keep what `after_last_fault` said. Too long is stuck."""
+    if after is not None:
+        findings.after_hit[queue].append(after)
+        if after > STUCK:
+            findings.stuck.append(f"{about}: ended only {after:.0f} s after the last fault that touched it")
 
 
 def _touches(hit: Hit, job_id: str, queue: Queue) -> bool:

@@ -8,6 +8,7 @@ from statistics import median, quantiles
 from chaos.faults import Hit
 from chaos.plan import NETWORK, SIGNALS, Act, Fault, Kind, Wanted
 from chaos.record import Findings, sentences
+from chaos.shop import QUEUE
 from rich.console import Console
 from rich.table import Table
 
@@ -80,13 +81,18 @@ def beside(reports: Sequence[Report]) -> Table:
         "tasks sent": lambda report: report.accepted,
         "faults": lambda report: len(report.hits),
         "lost: no effect, and nowhere in Redis": lambda report: len(report.findings.lost),
-        "stuck: still held, or 60 s after the last fault that hit it": lambda report: len(report.findings.stuck),
+        "waiting at the end, on a list": lambda report: _stuck(report, waiting=True),
+        "stuck: held by nobody who runs it, or for a minute": lambda report: _stuck(report, waiting=False),
         "begun again while they ran": lambda report: len(report.findings.doubled),
         "run more than once": lambda report: sum(n for runs, n in report.findings.attempts.items() if runs > 1),
     }
     for name, read in rows.items():
         table.add_row(name, *(f"{read(report)}" for report in reports))
     return table
+
+
+def _stuck(report: Report, *, waiting: bool) -> int:
+    return sum(sentence.endswith(f": lies in {QUEUE}") is waiting for sentence in report.findings.stuck)
 
 
 def _kills(report: Report) -> Table:

@@ -86,11 +86,13 @@ def test_a_second_run_after_a_kill_is_as_it_must_be_and_one_beside_the_first_is_
     shop.ran(6, 3)
     [sentence] = shop.found()
     assert sentence.startswith("doubled: run-1: began again at ")
+    shop.job.repeats = 1
+    assert shop.found() == [], "whoever sent it twice has two"
 
 
 @pytest.mark.parametrize(("ago", "found"), [(STUCK - 10, 0), (STUCK + 10, 1)])
 def test_a_task_that_was_hit_must_end_within_a_minute(shop: Shop, ago: float, found: int) -> None:
     hit = Hit(Fault(Kind.MAIL, Act.KILL), "mail-1", frozenset({shop.job.key}), time() - ago - 2, time() - ago - 1)
-    shop.hits = [hit]
+    shop.hits, shop.job.accepted_at = [hit], time() - ago - 5
     shop.ran(1, 0)
     assert len(shop.found()) == found
