@@ -37,8 +37,9 @@ def secret(found: Rendered) -> dict[str, str]:
 
 
 def users(found: Rendered) -> dict[str, list[str]]:
-    """The rules of each user, as Redis splits them."""
-    lines = [shlex.split(line, posix=True) for line in secret(found)["users.conf"].splitlines()]
+    """The rules of each user, as Redis reads them."""
+    conf = secret(found)["users.conf"].replace(r"\x06\x16", "\x06\x16")
+    lines = [shlex.split(line) for line in conf.splitlines()]
     assert all(line[0] == "user" for line in lines)
     return {line[1]: line[2:] for line in lines}
 

@@ -13,7 +13,7 @@ from cluster.values import for_tests, one_job_a_pod
 COMPONENT = "worker-generation"
 GENERATION = f"penstock-{COMPONENT}"
 PODS = 5
-LONGER = 150
+LONGER = 240
 """Seconds; an upgrade that waits until all is ready takes less."""
 
 FIRST = 1

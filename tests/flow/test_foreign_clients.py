@@ -1,11 +1,14 @@
 """Celery clients that know nothing of the API send every served task by its name, and read its result."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import redis
+import redis_users
 import sqlalchemy
 from celery import Celery
 from celery.exceptions import TaskRevokedError
@@ -25,6 +28,7 @@ from penstock_runtime.settings import RuntimeSettings
 from penstock_runtime.storage import Storage
 
 Start = Callable[..., Running]
+README = Path(__file__).parents[2] / "charts" / "penstock" / "README.md"
 
 
 @pytest.fixture
@@ -40,9 +44,18 @@ def uploaded(settings: RuntimeSettings, database: sqlalchemy.Engine) -> str:
 
 
 @pytest.fixture
-def client(request: pytest.FixtureRequest, settings: RuntimeSettings) -> Celery:
+def redis_results(redis_url: str) -> str:
+    """Redis as a place for results, for a user with the rules that the chart's README names for them."""
+    [named] = re.findall(r"redis\.bundled\.alsoAllow: (\[.*\])", README.read_text(encoding="utf-8"))
+    rules = [*redis_users.commands("services"), "&*", *re.findall(r"[~+][^\s,\]\"]+", named)]
+    with redis.Redis.from_url(redis_url) as admin:
+        return redis_users.as_user(admin, redis_url, "results", *rules)
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest, settings: RuntimeSettings, redis_results: str) -> Celery:
     """A stock Celery app: no routes, no options, only the two URLs."""
-    results = {"redis": settings.broker_url, "postgresql": settings.database_url}[request.param]
+    results = {"redis": redis_results, "postgresql": settings.database_url}[request.param]
     app = Celery("foreign", broker=settings.broker_url, backend=results, set_as_current=False)
     yield app
     app.close()

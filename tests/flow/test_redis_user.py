@@ -16,8 +16,8 @@ from penstock_contracts.queues import BY_NAME
 
 FLOW = Path(__file__).parent
 STARTS = " ready."
-OF_THE_SHOP = ("~shop*", "~begun", "~ended")
-"""It has kombu's own names of lists, and writes down what it does."""
+OF_THE_SHOP = ("~begun", "~ended")
+"""It writes down what it does."""
 
 
 @pytest.fixture

@@ -142,5 +142,5 @@ def test_a_refusal_within_a_script_is_known_as_each_redis_says_it(said, user):
 
 def test_the_document_lists_what_is_declared():
     [listed] = re.findall(r"```\n(~<queue> .*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    keys = redis_users.keys("services", ["<queue>"])
+    keys = [key.replace("\x06\x16", r"\x06\x16") for key in redis_users.keys("services", ["<queue>"])]
     assert listed.split() == [*keys, "&*", *redis_users.commands("services")]
