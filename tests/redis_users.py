@@ -35,8 +35,8 @@ def as_user(client: "redis.Redis", url: str, name: str, *rules: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{name}:{PASSWORD}@{parts.netloc.rpartition('@')[2]}"))
 
 
-def as_services(url: str) -> str:
-    """The URL for the user that the chart gives to the services."""
-    rules = [*keys("services", BY_NAME), "&*", *commands("services")]
+def as_services(url: str, *more_queues: str) -> str:
+    """The URL for the user that the chart gives to the services; `more_queues` beside the suite's own."""
+    rules = [*keys("services", [*BY_NAME, *more_queues]), "&*", *commands("services")]
     with redis.Redis.from_url(url) as client:
         return as_user(client, url, "services", *rules)

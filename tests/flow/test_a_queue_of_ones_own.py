@@ -7,12 +7,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import redis_users
 from celery import Celery
 from documents.reading import blocks_of
 from processes import Running, eventually
 
 from penstock_runtime.ledger import JobView
-from penstock_runtime.settings import RuntimeSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = ROOT / "libs/contracts/src/penstock_contracts"
@@ -49,8 +49,9 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_a_queue_that_was_added_as_the_recipe_says_does_its_job(
-    copy: Path, start: Callable[..., Running], settings: RuntimeSettings, job: Callable[[str], JobView]
+    copy: Path, start: Callable[..., Running], redis_url: str, job: Callable[[str], JobView]
 ) -> None:
+    broker = redis_users.as_services(redis_url, "billing")
     command = re.search(
         r"celery (-A penstock_worker_billing\.app worker [^`]+)`", (copy / "penstock_worker_billing/app.py").read_text()
     )
@@ -58,7 +59,7 @@ def test_a_queue_that_was_added_as_the_recipe_says_does_its_job(
     start(*command[1].split(), "--loglevel", "INFO", until=" ready.", PYTHONPATH=str(copy))
 
     order = str(uuid4())
-    client = Celery("someone", broker=settings.broker_url, set_as_current=False)
+    client = Celery("someone", broker=broker, set_as_current=False)
     job_id = client.send_task("billing.invoice", kwargs={"order_id": order}, queue="billing").id
     client.close()
     ended = eventually(lambda: _ended(job, job_id), "the job has ended")

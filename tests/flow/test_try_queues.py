@@ -69,10 +69,10 @@ def test_what_is_not_as_it_must_be_is_named(
     """Where no worker takes anything, and the relay runs."""
     scheduler()
     elsewhere = settings.broker_url.rpartition("/")[0] + "/9"
-    wrong = [{"queue": "ops_trace", "lists": ["ops-trace"], "inFlight": "unacked:ops_trace"}]
+    wrong = [{"queue": "ops_trace", "lists": ["ops_trace:4"], "inFlight": "unacked:ops_trace"}]
     with pytest.raises(Failed, match=r"ops_trace +keep a user action +did not end"):
         attempt(settings_of_test("ops_trace", try_timeout=2))
-    with pytest.raises(Failed, match="KEDA counts 0 in ops-trace, unacked:ops_trace, and the API 2"):
+    with pytest.raises(Failed, match="KEDA counts 0 in ops_trace:4, unacked:ops_trace, and the API 2"):
         attempt(settings_of_test(try_queues=wrong))
     with pytest.raises(Failed, match="KEDA counts 0 in ops_trace"):
         attempt(settings_of_test("ops_trace", CELERY_BROKER_URL=elsewhere))
