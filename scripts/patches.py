@@ -18,7 +18,10 @@ DELETE = {"$patch": "delete"}
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML ships no types
-    """Texts of several lines are written as such."""
+    """Texts of several lines are written as such, and what is said twice is written twice."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:

@@ -40,7 +40,7 @@ def test_another_namespace_is_in_every_name_that_has_one(tmp_path: Path) -> None
     shutil.copytree(K8S, copy)
     shutil.rmtree(copy / "components")
     render(copy, "--namespace", "jobs")
-    for path in [*copy.glob("base/*.yaml"), *copy.glob("overlays/local/*.yaml")]:
+    for path in [*copy.glob("base/*.yaml"), *copy.glob("overlays/local/**/*.yaml"), *copy.glob("try/*.yaml")]:
         text = path.read_text(encoding="utf-8")
         assert "namespace: penstock\n" not in text, path.name
         assert ".penstock.svc" not in text, path.name
