@@ -7,6 +7,7 @@ import threading
 import pytest
 import redis
 from kombu import Connection, Queue
+from kombu.utils.eventio import READ
 
 OPTIONS = {"sep": ":", "priority_steps": [0, 5], "socket_timeout": 0.5}
 
@@ -195,6 +196,18 @@ def test_one_message_that_cannot_be_read_is_a_dead_letter_also_for_who_asks_for_
         assert connection.default_channel.basic_get("shop") is None
         assert "undecodable" in server.hvals("dead:shop")[0]
         assert settles(server)
+
+
+def test_what_the_pool_has_to_say_ends_no_wait_for_a_message(consumer):
+    """Celery's loop lends its poller, in which the pipe of a child that died speaks until the loop goes on."""
+    with pytest.raises(socket.timeout):
+        consumer.wait(0.1)
+    pipe, child = socket.socketpair()
+    with pipe:
+        consumer.connection.transport.cycle.poller.register(pipe, READ)
+        child.close()
+        with pytest.raises(socket.timeout):
+            consumer.wait(0.5)
 
 
 def test_several_queues_in_one_hash_are_refused(own_redis):

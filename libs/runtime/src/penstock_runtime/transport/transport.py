@@ -98,9 +98,10 @@ class Poller(stock.MultiChannelPoller):
                 rung = self._silence()
             elif fileno in self._wires:
                 self._wires[fileno].heed()
-            else:
+            elif fileno in self._fd_to_chan:
                 self.handle_event(fileno, event)
                 rung = True  # also for the answer to a subscription, as kombu's own does
+            # Any other is the pool's: a worker's loop shares its poller, and answers it later.
         return rung
 
     def _listen_to_bell(self) -> int:
