@@ -70,7 +70,7 @@ def test_each_make_command_asks_for_a_run_that_there_is(line: str) -> None:
     shown = subprocess.run(
         [*command, "-n", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     ).stdout
-    asked = options(shlex.split(shown.replace("\\\n", " ").partition("-m chaos")[2]))
+    [asked] = options(shlex.split(shown.replace("\\\n", " ").partition("-m chaos")[2]))
     assert (asked.wanted is SHORT) is ("SHORT=1" in command)
     assert [f"SEED={asked.seed}"] == [word for word in command if word.startswith("SEED=")] or "SEED" not in line
 

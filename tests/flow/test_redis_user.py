@@ -16,7 +16,7 @@ from penstock_contracts.queues import BY_NAME
 
 FLOW = Path(__file__).parent
 STARTS = " ready."
-OF_THE_SHOP = ("~begun", "~ended")
+OF_THE_SHOP = ("~begun", "~where", "~ended")
 """It writes down what it does."""
 
 
