@@ -10,7 +10,7 @@ import pytest
 import redis
 from transport_actors import LIMITS, a_text, keys_of
 
-from penstock_runtime.transport.in_flight import InFlight, number_of
+from penstock_runtime.transport.in_flight import MOST_DOUBTFUL, InFlight, number_of
 
 MAIL = keys_of("mail", "")
 MANY = 2000
@@ -72,3 +72,13 @@ def test_no_number_of_a_delivery_is_given_to_two_threads(client: Any) -> None:
     in_flight, given = InFlight((client.connection_pool,) * 2, LIMITS, ""), []
     assert at_once(8, lambda: given.extend([in_flight.numbers(3) for _ in range(MANY)])) == []
     assert sorted(given) == list(range(0, 3 * 8 * MANY, 3))
+
+
+def test_of_claims_without_an_answer_the_newest_are_asked_after(client: Any) -> None:
+    in_flight = InFlight((client.connection_pool,) * 2, LIMITS, "")
+    for number in range(MOST_DOUBTFUL + 1):
+        in_flight.doubt(MAIL, in_flight.tags_from(number, 1))
+    assert in_flight.doubted([keys_of("ops", "")]) == []
+    asked = [tag for _, tags in in_flight.doubted([MAIL]) for tag in tags]
+    assert [number_of(tag) for tag in asked] == list(range(1, MOST_DOUBTFUL + 1))
+    assert in_flight.doubted([MAIL]) == []

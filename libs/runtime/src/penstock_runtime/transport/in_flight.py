@@ -5,7 +5,7 @@ It belongs to the process and not to a connection: a task that outlives its conn
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from time import monotonic
@@ -65,8 +65,7 @@ class InFlight:
         self._acks: deque[tuple[QueueKeys, str]] = deque()
         self._returns: deque[Return] = deque()
         self._queues: dict[QueueKeys, None] = {}
-        self.doubtful: deque[tuple[QueueKeys, list[str]]] = deque(maxlen=MOST_DOUBTFUL)
-        """What claims would have named their messages whose answer never came."""
+        self._doubtful: deque[tuple[QueueKeys, list[str]]] = deque(maxlen=MOST_DOUBTFUL)
         self._numbers = 0
         self._running = False
         self.begun = False
@@ -84,10 +83,19 @@ class InFlight:
         self._numbers += count
         return first
 
-    def doubt(self, queues: Iterable[QueueKeys], first: int, count: int) -> None:
-        """A claim with these numbers may have been done: its answer was lost."""
-        tags = [f"{TAG}{self.process}:{number}" for number in range(first, first + count)]
-        self.doubtful.extend((keys, tags) for keys in queues if tags)
+    def tags_from(self, first: int, count: int) -> list[str]:
+        """As the script names what it claims with these numbers."""
+        return [f"{TAG}{self.process}:{number}" for number in range(first, first + count)]
+
+    def doubt(self, keys: QueueKeys, tags: list[str]) -> None:
+        """A claim that would have named its messages so may have been done: its answer was lost."""
+        self._doubtful.append((keys, tags))
+
+    def doubted(self, queues: Collection[QueueKeys]) -> list[tuple[QueueKeys, list[str]]]:
+        """Take what was doubted of these queues; `doubt` it again where nobody could be asked."""
+        found = taken(self._doubtful, len(self._doubtful))
+        self._doubtful.extend(one for one in found if one[0] not in queues)
+        return [one for one in found if one[0] in queues]
 
     def look_after(self, keys: QueueKeys) -> None:
         """From now on return what other processes abandon in this queue. Starts the thread the first time."""

@@ -15,7 +15,7 @@ from penstock_runtime.transport.abandoned import UNREADABLE
 from penstock_runtime.transport.keys import QueueKeys
 from penstock_runtime.transport.message import Claimed, parsed
 from penstock_runtime.transport.scripts import STEADY_MS, TURN, WAKE
-from penstock_runtime.transport.wire import Refusing, Wire, meaning
+from penstock_runtime.transport.wire import Refusing, Wire, understood
 
 log = structlog.get_logger(__name__)
 
@@ -92,13 +92,14 @@ class Turns:
         if now < self._paused_until:
             return False
         queues = [self.keys_of(name) for name in self._queue_cycle.consume(len(self.active_queues))]
-        if self._ask_after(queues):
-            return True
         room = self._room() if queues else 0
         due = room > 0 and (self._due or now >= self._look_at)
         try:
-            if self.in_flight.settled_beside():
-                self._flush()
+            with understood():
+                if self._ask_after(queues):
+                    return True
+                if self.in_flight.settled_beside():
+                    self.in_flight.flush()
             if not queues or not (due or self.in_flight.has_settled):
                 return False
             claimed = self._claim(queues, room, now)
@@ -110,22 +111,20 @@ class Turns:
 
     def _ask_after(self, queues: Sequence[QueueKeys]) -> bool:
         """Whether claims whose answer was lost have taken something: it is this process's, and is delivered now."""
-        doubtful, found = self.in_flight.doubtful, 0
-        for keys, tags in [one for one in doubtful if one[0] in queues]:
-            for tag, entry in zip(tags, self.in_flight.client().hmget(keys.unacked, tags), strict=True):
-                if entry is not None and not self.in_flight.is_held(tag):
+        found = 0
+        for keys, tags in self.in_flight.doubted(queues):
+            try:
+                entries = self.in_flight.client().hmget(keys.unacked, tags)
+            except BaseException:
+                self.in_flight.doubt(keys, tags)
+                raise
+            for tag, entry in zip(tags, entries, strict=True):
+                if entry is not None:
                     raw = keys.message_of(entry)
                     self.in_flight.hold(tag, keys, raw)
                     self.undelivered.append((keys, tag, raw))
                     found += 1
-            doubtful.remove((keys, tags))
         return found > 0
-
-    def _flush(self) -> None:
-        try:
-            self.in_flight.flush()
-        except redis.ResponseError as error:
-            raise meaning(error) from error
 
     def _claim(self, queues: Sequence[QueueKeys], room: int, now: float) -> int:
         says = "2" if room == 0 or now - self._said_at > SAY_EVERY else "1"
@@ -163,6 +162,8 @@ class Turns:
     ) -> tuple[list[tuple[QueueKeys, str, bytes]], list[int]]:
         """One script. Raises Refusing, and what redis-py does; nothing is lost then: what it may have claimed is asked
         after, and what was settled is told again."""
+        with understood():
+            self.wire.connect()  # a claim that fails for this was not sent
         settled, first = self.in_flight.settled(queues), self.in_flight.numbers(room)
         keys = [self._wake_key]
         lists = len(queues[0].lists) if queues else 0
@@ -175,8 +176,9 @@ class Turns:
             claimed, watching = self.wire.run(TURN, keys, arguments)
         except BaseException as error:
             self.in_flight.unsettle(settled)
-            if not isinstance(error, Refusing):
-                self.in_flight.doubt(queues, first, room)
+            if room and not isinstance(error, Refusing):
+                for queue in queues:
+                    self.in_flight.doubt(queue, self.in_flight.tags_from(first, room))
             raise
         found = [(queues[claimed[i] - 1], claimed[i + 1].decode(), claimed[i + 2]) for i in range(0, len(claimed), 3)]
         return found, watching

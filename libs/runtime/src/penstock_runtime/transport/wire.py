@@ -1,6 +1,7 @@
 """The connection over which a channel claims. Redis says on it, unasked, when a list that was read has changed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import redis
@@ -128,6 +129,15 @@ def meaning(error: ResponseError) -> Exception:
     if isinstance(error, redis.OutOfMemoryError) or _says(error, REFUSING):
         return Refusing(said)
     return error
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """What Redis refuses within is raised as what it means."""
+    try:
+        yield
+    except ResponseError as error:
+        raise meaning(error) from error
 
 
 def _says(error: ResponseError, codes: tuple[str, ...]) -> bool:
