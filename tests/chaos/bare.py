@@ -138,9 +138,3 @@ def _examine_runs(runs: Sequence[Any], sent_again: Collection[str], findings: Fi
         for first, second in pairwise(mine):
             if first.ended_at is not None and second.began_at < first.ended_at and key not in sent_again:
                 findings.doubled.append(f"{key}: began again at {second.began_at} while it still ran")
-
-
-@contextmanager
-def bare(layout: Layout, engine: Engine) -> Iterator[CeleryApp]:
-    """It."""
-    yield CeleryApp(layout, engine)

@@ -5,13 +5,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from chaos import work
-from chaos.bare import bare
+from chaos.bare import CeleryApp
 from chaos.faults import Hit, Striker
 from chaos.load import Load
 from chaos.network import Ways, ways
@@ -82,7 +82,7 @@ def run(options: Options, screen: Screen) -> Report:
         ways(layout.redis) as to_redis,
         running(layout) as node,
         _engine(layout) as engine,
-        bare(layout, engine) if wanted.bare else penstock(layout, engine, options.seed) as subject,
+        nullcontext(CeleryApp(layout, engine)) if wanted.bare else penstock(layout, engine, options.seed) as subject,
     ):
         this = Run(options, faults, layout, node, to_redis, subject, screen, random)
         load = subject.start(node, jobs, lambda queue, number: work.make(queue, number, name, more))

@@ -111,8 +111,7 @@ class Wanted:
     @property
     def queues(self) -> Sequence[Queue]:
         """Those that get jobs."""
-        of_pool = [queue for queue in QUEUES if self.pool in (None, queue.pool)]
-        return of_pool[:1] if self.bare else of_pool
+        return queues_of(self.pool, one=self.bare is not None)
 
     @property
     def hits(self) -> int:
@@ -120,12 +119,18 @@ class Wanted:
         return self.faults + self.wipes + self.restores
 
 
+def queues_of(pool: Pool | None, *, one: bool) -> Sequence[Queue]:
+    """The queues of a pool, or of all; only the first of them where one is enough."""
+    found = [queue for queue in QUEUES if pool in (None, queue.pool)]
+    return found[:1] if one else found
+
+
 def cells_of(pool: Pool | None, *, bare: bool = False) -> tuple[tuple[Kind, Act], ...]:
     """What there is to hit where only queues of this pool have jobs; None: all of it.
 
     Bare: neither PostgreSQL, in which the application keeps its effects, nor what costs Redis a part of its memory.
     """
-    queues = Wanted(0, 0, 0, 0, 1, (), pool, Bare.STOCK if bare else None).queues
+    queues = queues_of(pool, one=bare)
     kinds = {kind for kind in Kind if kind.queue in queues or (kind.queue is None and not bare)} | {Kind.REDIS}
     return tuple(cell for cell in CELLS if cell[0] in kinds and not (bare and cell[1] is Act.FAILOVER))
 
