@@ -1,6 +1,6 @@
 """The same faults for an ordinary Celery application: what a transport alone keeps, with no ledger to send it again."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from random import Random
@@ -12,10 +12,11 @@ from chaos import redis_nodes, shop
 from chaos.faults import Hit
 from chaos.load import Load, Submit
 from chaos.node import Node
-from chaos.record import Findings, after_last_fault, note_wait
+from chaos.record import Findings, note_wait
 from chaos.sight import Sight
 from chaos.subject import await_postgres
 from chaos.suite import Layout
+from chaos.waits import Done, waits
 from chaos.work import Job
 from kombu.exceptions import KombuError
 from sqlalchemy import Engine, text
@@ -95,10 +96,12 @@ class CeleryApp:
         node = redis_nodes.master(self._layout.redis, self._layout.sentinel)
         assert node is not None, "the sentinel does not answer"
         with redis.Redis(port=node.port) as client:
-            return examine(self._engine, client, released, hits)
+            return examine(self._engine, client, released, hits, self._layout.slots)
 
 
-def examine(engine: Engine, client: "redis.Redis", released: Sequence[Job], hits: Sequence[Hit]) -> Findings:
+def examine(
+    engine: Engine, client: "redis.Redis", released: Sequence[Job], hits: Sequence[Hit], slots: Mapping[str, int]
+) -> Findings:
     """Each task that was sent must have had its effect; where it has not, whether Redis still has it."""
     with engine.connect() as connection:
         ended = {row.key: row.at.timestamp() for row in connection.execute(text("SELECT key, at FROM effects"))}
@@ -110,12 +113,18 @@ def examine(engine: Engine, client: "redis.Redis", released: Sequence[Job], hits
             findings.stuck.append(f"{job.key}: could not be sent ({job.repeats} repeats)")
         elif job.key in ended:
             findings.seconds[shop.QUEUE].append(ended[job.key] - job.accepted_at)
-            after = after_last_fault(job.key, job.queue, job.accepted_at, ended[job.key], hits)
-            note_wait(findings, shop.QUEUE, job.key, after)
         elif name := next((name for name, content in held.items() if f'"{job.key}"'.encode() in content), ""):
             findings.stuck.append(f"{job.key}: lies in {name}")
         else:
             findings.lost.append(f"{job.key}: was sent, has no effect, and is nowhere in Redis")
+    last = {run.key: run.began_at.timestamp() for run in runs if run.ended_at is not None}
+    done = [
+        Done(job.key, job.queue, job.accepted_at, last[job.key], ended[job.key])
+        for job in released
+        if job.accepted_at is not None and job.key in ended
+    ]
+    for key, wait in waits(done, hits, slots).items():
+        note_wait(findings, shop.QUEUE, key, wait)
     # Whoever heard no answer sent it again, and then there are two.
     _examine_runs(runs, {job.key for job in released if job.repeats}, findings)
     return findings

@@ -27,6 +27,9 @@ FEW = 3
 """Effects of a job: to find one missing or too many, more are not needed."""
 
 
+SLOTS = {queue.name: 1 for queue in QUEUES}
+
+
 @dataclass
 class Left:
     """What a run has left, and what its driver knows of it. `sent`: the jobs, as their senders know them."""
@@ -76,7 +79,7 @@ class Left:
 
     def examined(self) -> Findings:
         """The verdict."""
-        return examine(self.engine, self.sent, self.sink, self.storage, self.hits)
+        return examine(self.engine, self.sent, self.sink, self.storage, self.hits, SLOTS)
 
 
 def _imported(left: Left, connection: Connection, job: work.Job) -> None:

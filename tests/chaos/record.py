@@ -1,7 +1,7 @@
 """What became of every accepted job: its row, and the effects themselves, counted where they are."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from chaos.faults import Hit
 from chaos.plan import SIGNALS, Kind
 from chaos.sight import OPEN
 from chaos.sink import Sink
+from chaos.waits import Done, Wait, waits
 from chaos.work import Job
 from sqlalchemy import Connection, Engine, Table, func, select
 
@@ -18,16 +19,10 @@ from penstock_contracts.dataset import IMPORT_FILE
 from penstock_contracts.generation import REPORT
 from penstock_contracts.mail import REGISTRATION_CONFIRMATION
 from penstock_contracts.ops_trace import USER_ACTIONS
-from penstock_contracts.queues import DATASET, GENERATION, MAIL, OPS_TRACE, Queue
+from penstock_contracts.queues import BY_NAME, DATASET, GENERATION, MAIL, OPS_TRACE
 from penstock_runtime.schema import dataset_rows, datasets, files, jobs, user_actions
 
 TASKS = {task.queue: task.name for task in (IMPORT_FILE, REPORT, REGISTRATION_CONFIRMATION, USER_ACTIONS)}
-STUCK = 60.0
-"""Seconds from the last fault that touched a job in which it must have ended."""
-
-FOR_ALL = (Kind.SUPERVISOR, Kind.POSTGRES, Kind.REDIS, Kind.SCHEDULER)
-"""Without these no job goes on."""
-
 NEAR = 2.0
 """Seconds before and after a fault in which a mail's delivery may have to do with it, on a busy machine."""
 
@@ -37,7 +32,7 @@ class Findings:
     """Everything but `again` must be empty. Each entry is a sentence for people.
 
     again: mails delivered more than once where their own worker was hit between our last check and our commit.
-    seconds, after_hit: of the jobs of each queue that succeeded, from acceptance, and of those hit from the last fault.
+    seconds, after_hit: by queue, of the jobs that succeeded, from acceptance, and of those that a fault met running.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -46,7 +41,7 @@ class Findings:
     doubled: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
     seconds: dict[str, list[float]] = field(default_factory=dict)
-    after_hit: dict[str, list[float]] = field(default_factory=dict)
+    after_hit: dict[str, list[Wait]] = field(default_factory=dict)
     attempts: Counter[int] = field(default_factory=Counter)
 
 
@@ -67,7 +62,9 @@ class Effects:
     files: dict[str, list[tuple[str, int]]]
 
 
-def examine(engine: Engine, sent: Iterable[Job], sink: Sink, storage: Path, hits: Sequence[Hit]) -> Findings:
+def examine(
+    engine: Engine, sent: Iterable[Job], sink: Sink, storage: Path, hits: Sequence[Hit], slots: Mapping[str, int]
+) -> Findings:
     """Compare what was accepted with what there is. To be called when nothing runs any more."""
     findings = Findings(seconds={queue.name: [] for queue in TASKS}, after_hit={queue.name: [] for queue in TASKS})
     with engine.connect() as connection:
@@ -79,9 +76,12 @@ def examine(engine: Engine, sent: Iterable[Job], sink: Sink, storage: Path, hits
     for job in sent:
         found = by_name.pop(job.email or job.key, [])
         _examine_job(job, found, effects, sink, findings)
-        _examine_wait(job, found, hits, findings)
     unknown = [row for left in by_name.values() for row in left]
     findings.doubled += [f"job {row.id} ({row.task}): nobody sent it" for row in unknown]
+    done = {row.id: _done(row) for row in rows if row.state == "succeeded"}
+    for job_id, wait in waits(list(done.values()), hits, slots).items():
+        name = done[job_id].queue.name
+        note_wait(findings, name, f"{name} (job {job_id})", wait)
     _examine_files(effects, storage, findings)
     _examine_mails(rows, sink, hits, findings)
     return findings
@@ -117,36 +117,19 @@ def _examine_job(job: Job, found: list[Any], effects: Effects, sink: Sink, findi
     _compare(job, row, about, _effects_of(job, row, effects, sink), findings)
 
 
-def _examine_wait(job: Job, found: list[Any], hits: Sequence[Hit], findings: Findings) -> None:
-    for row in found:
-        if row.state == "succeeded":
-            accepted, ended = row.created_at.timestamp(), row.finished_at.timestamp()
-            after = after_last_fault(row.id, job.queue, accepted, ended, hits)
-            note_wait(findings, job.queue.name, f"{job.queue.name} {job.email or job.key} (job {row.id})", after)
+def note_wait(findings: Findings, queue: str, about: str, wait: Wait) -> None:
+    """Keep how long one that was hit had to wait. Too long is stuck."""
+    findings.after_hit[queue].append(wait)
+    if wait.stuck:
+        findings.stuck.append(
+            f"{about}: ended only {wait.seconds:.0f} s after the last fault that touched it, "
+            f"and for {wait.free:.0f} s of them a slot was free"
+        )
 
 
-def after_last_fault(job_id: str, queue: Queue, accepted: float, ended: float, hits: Sequence[Hit]) -> float | None:
-    """Seconds from the last fault that touched a job, running or waiting, to its end; None where none met it running.
-
-    accepted, ended: of the job, as `time.time()` has it.
-    """
-    during = [hit for hit in hits if hit.ended > accepted and hit.began < ended]
-    if not any(job_id in hit.jobs for hit in during):
-        return None
-    return max(0.0, min(ended - hit.ended for hit in during if _touches(hit, job_id, queue)))
-
-
-def note_wait(findings: Findings, queue: str, about: str, after: float | None) -> None:
-    """Keep what `after_last_fault` said. Too long is stuck."""
-    if after is not None:
-        findings.after_hit[queue].append(after)
-        if after > STUCK:
-            findings.stuck.append(f"{about}: ended only {after:.0f} s after the last fault that touched it")
-
-
-def _touches(hit: Hit, job_id: str, queue: Queue) -> bool:
-    """Whether this fault has to do with a job that was open then: it ran there, or what it waits for was hit."""
-    return job_id in hit.jobs or hit.fault.kind in FOR_ALL or hit.fault.kind.queue is queue
+def _done(row: Any) -> Done:
+    times = (row.created_at, row.started_at, row.finished_at)
+    return Done(row.id, BY_NAME[row.queue], *(moment.timestamp() for moment in times))
 
 
 def _how_it_stands(row: Any) -> str:

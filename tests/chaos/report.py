@@ -115,7 +115,7 @@ def _kills(report: Report) -> Table:
 
 def _jobs(report: Report) -> Table:
     table = Table(title="jobs that succeeded, seconds from accepted to ended")
-    for column in ("queue", "jobs", "median", "99 %", "longest", "hit", "longest after the last hit"):
+    for column in ("queue", "jobs", "median", "99 %", "longest", "hit", "longest after the last hit", "of it free"):
         table.add_column(column, justify="left" if column == "queue" else "right")
     for queue, seconds in report.findings.seconds.items():
         after = report.findings.after_hit.get(queue, [])
@@ -123,7 +123,8 @@ def _jobs(report: Report) -> Table:
         if len(seconds) > 1:
             figures = (median(seconds), quantiles(seconds, n=100, method="inclusive")[-1], max(seconds))
             shown = [f"{figure:.1f}" for figure in figures]
-        table.add_row(queue, str(len(seconds)), *shown, str(len(after)), f"{max(after):.1f}" if after else "")
+        longest = (max(wait.seconds for wait in after), max(wait.free for wait in after)) if after else ()
+        table.add_row(queue, str(len(seconds)), *shown, str(len(after)), *(f"{figure:.1f}" for figure in longest))
     return table
 
 

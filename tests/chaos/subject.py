@@ -67,7 +67,8 @@ class Penstock:
 
     def examine(self, released: Sequence[work.Job], hits: Sequence[Hit]) -> Findings:
         """The ledger, and the effects themselves."""
-        return examine(self._engine, released, self._sink, self._layout.storage, hits)
+        layout = self._layout
+        return examine(self._engine, released, self._sink, layout.storage, hits, layout.slots)
 
 
 @contextmanager

@@ -69,6 +69,11 @@ class Layout(BaseModel):
         return layout
 
     @property
+    def slots(self) -> dict[str, int]:
+        """How many jobs of each queue run at the same time."""
+        return {queue.name: self.replicas * int(CONCURRENCY[queue.pool]) for queue in QUEUES}
+
+    @property
     def api_url(self) -> str:
         return f"http://127.0.0.1:{self.api}"
 

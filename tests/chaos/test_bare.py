@@ -9,7 +9,8 @@ import redis
 from chaos import bare, work
 from chaos.faults import Hit
 from chaos.plan import Act, Fault, Kind
-from chaos.record import STUCK, sentences
+from chaos.record import sentences
+from chaos.waits import STUCK
 from kombu import Connection
 from sqlalchemy import Engine, text
 
@@ -42,7 +43,7 @@ class Shop:
 
     def found(self) -> list[str]:
         """The findings."""
-        return sentences(bare.examine(self.engine, self.client, [self.job], self.hits))
+        return sentences(bare.examine(self.engine, self.client, [self.job], self.hits, {MAIL.name: 1}))
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from chaos.conftest import Left
 from chaos.faults import Hit
 from chaos.plan import Act, Fault, Kind
-from chaos.record import NEAR, STUCK, sentences
+from chaos.record import NEAR, sentences
+from chaos.waits import STUCK
 from chaos.work import Job
 from sqlalchemy import ColumnElement, Table, delete, insert, literal_column, select
 
@@ -47,7 +48,7 @@ def test_a_job_that_was_hit_must_end_within_a_minute_of_the_last_fault_that_touc
     job = of(OPS_TRACE, done)
     now = time()
     began, ended = (datetime.fromtimestamp(moment, UTC) for moment in (now - STUCK - 30, now))
-    left.change(job, created_at=began, finished_at=ended)
+    left.change(job, created_at=began, started_at=began, finished_at=ended)
     left.hits = [Hit(Fault(Kind.OPS_TRACE, Act.KILL), "", frozenset({str(job.id)}), now - STUCK - 9, now - STUCK - 8)]
     if later is not None:
         left.hits.append(Hit(Fault(later, Act.KILL), "", frozenset({"another"}), now - STUCK + 8, now - STUCK + 9))
