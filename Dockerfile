@@ -21,9 +21,10 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_PYTHON=/opt/penstock/bin/python \
     UV_PYTHON_DOWNLOADS=never
 RUN uv venv --quiet --python /usr/local/bin/python3 /opt/penstock
+# Copied, not mounted: skaffold builds anew for what is copied.
+COPY requirements/$SERVICE.txt /requirements.txt
 RUN --mount=type=cache,target=/root/.cache/uv \
-    --mount=type=bind,source=requirements,target=/requirements \
-    uv pip sync --quiet --require-hashes "/requirements/$SERVICE.txt"
+    uv pip sync --quiet --require-hashes /requirements.txt
 
 FROM dependencies AS build
 ARG SERVICE

@@ -9,11 +9,11 @@ IMAGES = $(if $(REPOSITORY),--repository $(REPOSITORY)) $(if $(TAG),--tag $(TAG)
 export PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup check isolated test test-images test-image-names test-cluster fuzz compat bench images image-names chaos demo up \
+.PHONY: help setup check isolated test k8s test-images test-image-names test-cluster fuzz compat bench images image-names chaos demo up \
 	lock format clean
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
 setup: .venv/.installed ## make .venv: every dependency by hash, the workspace editable
 
@@ -42,6 +42,9 @@ compat: setup .tools/compat/.installed ## run kombu's and Celery's own Redis tes
 
 bench: setup ## measure beside stock Celery, and memory: 20 minutes; SHORT=1, ARGS='accept', ARGS=--help
 	$(BIN)/python -m bench $(if $(SHORT),--short) $(ARGS)
+
+k8s: setup .tools/helm/installed ## render k8s/ anew from the chart; NAMESPACE= for another one than penstock
+	$(BIN)/python scripts/k8s.py $(if $(NAMESPACE),--namespace $(NAMESPACE))
 
 images: setup ## build the services' images as the chart names them; REPOSITORY=, TAG=, PUSH=1
 	$(BIN)/python scripts/images.py $(IMAGES)

