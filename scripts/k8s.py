@@ -33,6 +33,9 @@ HEADER = "# Rendered from charts/penstock by `make k8s`; a test compares them.\n
 HASHED = {"internal.config.kubernetes.io/needsHashSuffix": "enabled"}
 """Kustomize appends a hash of the whole object to its name: a Job that has changed cannot be applied over itself."""
 
+OF_SECRETS = "penstock.io/users"
+"""The hash of a Secret, made anew with each rendering: where Secrets do not come with the base, it says nothing."""
+
 LOCAL = {"config.kubernetes.io/local-config": "true"}
 """Kustomize applies no object with this annotation: the settings have done their work."""
 
@@ -209,7 +212,17 @@ def applied(one: Object) -> Object:
         annotations |= HASHED
     if annotations:
         metadata["annotations"] = annotations
+    if one["kind"] == "StatefulSet":
+        without(one["spec"]["template"]["metadata"], OF_SECRETS)
     return one
+
+
+def without(metadata: Object, annotation: str) -> None:
+    """Take an annotation away, and the map of them with the last."""
+    found = metadata.get("annotations", {})
+    found.pop(annotation, None)
+    if not found:
+        metadata.pop("annotations", None)
 
 
 def in_namespace(one: Object, space: str) -> Object:

@@ -22,6 +22,7 @@ UNORDERED = {"env", "volumes", "volumeMounts", "sources", "items", "egress", "se
 
 OF_HELMS_TEST = {("Pod", "penstock-try-queues"), ("NetworkPolicy", "penstock-test")}
 OF_HELM = ("helm.sh/chart", "app.kubernetes.io/managed-by")
+OF_SECRETS = "penstock.io/users"
 
 
 def read(path: Path) -> Any:
@@ -68,7 +69,7 @@ def secrets(objects: list[Object]) -> dict[str, set[str]]:
 
 def plain(objects: list[Object]) -> Objects:
     """Objects by kind and name, without what differs between the ways to install: Secrets and the namespace, Helm's
-    test, who manages them, the hash in the Job's name, and the order where it says nothing.
+    test, who manages them, the hashes of a Job and of a Secret, and the order where it says nothing.
     """
     found = {}
     for one in objects:
@@ -81,8 +82,19 @@ def plain(objects: list[Object]) -> Objects:
         for what in ("labels", "annotations"):
             rest = {key: value for key, value in one["metadata"].get(what, {}).items() if not _is_helms(key)}
             metadata |= {what: rest} if rest else {}
-        found[kind, name] = _sorted(one | {"metadata": metadata})
+        found[kind, name] = _sorted(_without_hash(one) | {"metadata": metadata})
     return found
+
+
+def _without_hash(one: Object) -> Object:
+    """Without the hash of a Secret in a pod's annotations, and those where it is the only one."""
+    if one["kind"] != "StatefulSet":
+        return one
+    pod = one["spec"]["template"]
+    rest = {key: value for key, value in pod["metadata"].get("annotations", {}).items() if key != OF_SECRETS}
+    metadata = {key: value for key, value in pod["metadata"].items() if key != "annotations"}
+    template = pod | {"metadata": metadata | ({"annotations": rest} if rest else {})}
+    return one | {"spec": one["spec"] | {"template": template}}
 
 
 def _is_helms(key: str) -> bool:
