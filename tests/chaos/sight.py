@@ -11,6 +11,9 @@ from penstock_runtime.database import LOST
 from penstock_runtime.schema import jobs
 
 OPEN = ("accepted", "queued", "running")
+SENT = jobs.c.idempotency_key.not_like("schedule:%")
+"""Of a load. What the schedule has made may have no worker here, and waits."""
+
 LOOK_EVERY = 0.02
 
 T = TypeVar("T")
@@ -58,14 +61,13 @@ class Ledger:
         return frozenset() if any(row.last for row in rows) else frozenset(row.id for row in rows)
 
     def open(self, queue: Queue | None = None) -> int:
-        """How many jobs have not ended."""
-        query = select(func.count()).where(jobs.c.state.in_(OPEN))
+        """How many jobs of the load have not ended."""
+        query = select(func.count()).where(jobs.c.state.in_(OPEN), SENT)
         return int(self._rows(query.where(jobs.c.queue == queue.name) if queue else query)[0][0])
 
     def ended(self) -> int:
-        """How many jobs have ended, without those of the schedule."""
-        sent = jobs.c.idempotency_key.not_like("schedule:%")
-        return int(self._rows(select(func.count()).where(jobs.c.finished_at.is_not(None), sent))[0][0])
+        """How many jobs of the load have ended."""
+        return int(self._rows(select(func.count()).where(jobs.c.finished_at.is_not(None), SENT))[0][0])
 
     def state(self, job_id: str) -> str | None:
         """The state of one job; None: there is no such row."""
