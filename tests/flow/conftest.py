@@ -9,9 +9,12 @@ from typing import Any
 
 import psutil
 import pytest
+import redis
 import sqlalchemy
 from aiosmtpd.controller import Controller
+from own_redis import OwnRedis, own_redis
 from processes import Running, eventually
+from shops import Start, workers
 
 from penstock_cli.local.ports import free_port
 from penstock_contracts.queues import BY_NAME, Pool
@@ -71,6 +74,33 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
     for running in started:
         if running.process.is_running():
             running.kill()
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[Any]:
+    """A client of the run's Redis."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def record(broker: Any) -> Any:
+    """Where tasks of the shop say what they do, when the broker is another Redis that does not stay."""
+    return broker
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[OwnRedis]:
+    """A Redis of the test's own."""
+    with own_redis(tmp_path) as own:
+        yield own
+
+
+@pytest.fixture
+def start_shop(redis_url: str, tmp_path: Path) -> Iterator[Start]:
+    """Start a worker of the shop: `start_shop("prefork", concurrency=2, stock=True)`. Its name is its number."""
+    with workers(redis_url, tmp_path) as start:
+        yield start
 
 
 @pytest.fixture

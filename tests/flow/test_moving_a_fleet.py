@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from celery import Celery
 from processes import Running, eventually
-from shops import Start, workers
+from shops import Start
 
 STOCK_LISTS = ["shop", "shop\x06\x163", "shop\x06\x166", "shop\x06\x169"]
 ALIKE = {"sep": ":", "priority_steps": [0, 5], "visibility_timeout": 4}
@@ -24,19 +22,6 @@ STOCK = ALIKE | {
 OURS = ALIKE | {"abandoned_after": 13}
 
 Send = Callable[..., None]
-
-
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[Any]:
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
-
-
-@pytest.fixture
-def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
-    """A worker of the shop: `start("prefork", stock=True, broker_transport_options=STOCK)`. Its name is its number."""
-    with workers(redis_url, tmp_path) as start:
-        yield start
 
 
 @pytest.fixture
@@ -65,18 +50,18 @@ def lies(broker: Any, *names: str) -> int:
 
 
 def test_what_a_stock_fleet_of_kombus_own_names_left_is_run_after_the_move(
-    broker: Any, start: Start, sender: Callable[..., Send]
+    broker: Any, start_shop: Start, sender: Callable[..., Send]
 ) -> None:
     send = sender({})
     for number in range(24):
         send(number, 5 if number in (0, 4) else 0, priority=(0, 3, 6, 9)[number % 4])
-    left = start("prefork", stock=True, concurrency=2, worker_prefetch_multiplier=4)
+    left = start_shop("prefork", stock=True, concurrency=2, worker_prefetch_multiplier=4)
     eventually(lambda: numbers(broker, "begun") == {0, 4} and lies(broker, "unacked") == 8, "it has what it may")
     left.kill()
     assert lies(broker, "unacked") == 8
     assert all(broker.llen(name) for name in STOCK_LISTS[2:])
 
-    start("gevent", concurrency=10, broker_transport_options=ALIKE | {"moving_from_stock": True})
+    start_shop("gevent", concurrency=10, broker_transport_options=ALIKE | {"moving_from_stock": True})
     eventually(lambda: numbers(broker, "ended") == set(range(24)), "all have run")
     send(24, 0, priority=9)
     eventually(lambda: 24 in numbers(broker, "ended"), "what a client that has not moved sends is run, too")
@@ -86,14 +71,14 @@ def test_what_a_stock_fleet_of_kombus_own_names_left_is_run_after_the_move(
 
 
 def test_a_fleet_that_is_rolled_to_ours_and_back_and_killed_meanwhile_runs_every_message(
-    broker: Any, start: Start, sender: Callable[..., Send]
+    broker: Any, start_shop: Start, sender: Callable[..., Send]
 ) -> None:
     send, sent = sender({"sep": ":", "priority_steps": [0, 5]}), iter(range(10_000))
     fleet: dict[str, tuple[bool, Running]] = {}
 
     def join(name: str, *, stock: bool) -> None:
         options = STOCK if stock else OURS
-        worker = start("prefork", stock=stock, broker_transport_options=options, worker_prefetch_multiplier=1)
+        worker = start_shop("prefork", stock=stock, broker_transport_options=options, worker_prefetch_multiplier=1)
         fleet[name] = stock, worker
 
     def kill_one(*, stock: bool) -> None:

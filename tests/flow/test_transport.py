@@ -1,28 +1,14 @@
 """Our transport under a plain Celery application: killed workers, cut connections, an emptied Redis."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from kombu import Connection
 from processes import eventually
-from shops import Start, numbers, stock_client, workers
+from shops import Start, numbers, stock_client
 
 POOLS = ["gevent", "prefork"]
-
-
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[Any]:
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
-
-
-@pytest.fixture
-def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
-    with workers(redis_url, tmp_path) as start:
-        yield start
 
 
 @pytest.fixture
@@ -33,14 +19,14 @@ def send(redis_url: str) -> Iterator[Callable[[int, float], None]]:
 
 @pytest.mark.parametrize("pool", POOLS)
 def test_what_a_killed_worker_ran_runs_again_within_thirty_seconds_and_in_its_order(
-    broker: Any, start: Start, send: Callable[[int, float], None], pool: str
+    broker: Any, start_shop: Start, send: Callable[[int, float], None], pool: str
 ) -> None:
-    first = start(pool, concurrency=3)
+    first = start_shop(pool, concurrency=3)
     for number in (1, 2, 3):
         send(number, 600)
     eventually(lambda: sorted(numbers(broker, "begun")) == [1, 2, 3], "all three run")
     assert broker.hlen("unacked:shop") == 3
-    start(pool)
+    start_shop(pool)
     first.kill()
     eventually(lambda: len(numbers(broker, "begun")) == 4, "the first one runs again", seconds=30)
     assert numbers(broker, "begun")[3] == 1
@@ -50,9 +36,9 @@ def test_what_a_killed_worker_ran_runs_again_within_thirty_seconds_and_in_its_or
 
 @pytest.mark.parametrize("pool", POOLS)
 def test_a_task_outlives_its_connection_and_is_acknowledged_over_the_next(
-    broker: Any, start: Start, send: Callable[[int, float], None], pool: str
+    broker: Any, start_shop: Start, send: Callable[[int, float], None], pool: str
 ) -> None:
-    worker = start(pool)
+    worker = start_shop(pool)
     send(1, 4)
     eventually(lambda: numbers(broker, "begun") == [1], "it runs")
     broker.client_kill_filter(_type="normal", skipme=True)
@@ -64,9 +50,9 @@ def test_a_task_outlives_its_connection_and_is_acknowledged_over_the_next(
 
 @pytest.mark.parametrize("pool", POOLS)
 def test_a_worker_runs_as_many_at_once_after_a_lost_connection(
-    broker: Any, start: Start, send: Callable[[int, float | None], None], pool: str
+    broker: Any, start_shop: Start, send: Callable[[int, float | None], None], pool: str
 ) -> None:
-    worker = start(pool, concurrency=2)
+    worker = start_shop(pool, concurrency=2)
     send(1, None)
     eventually(lambda: numbers(broker, "begun") == [1], "the first one runs")
     broker.client_kill_filter(_type="normal", skipme=True)
@@ -76,9 +62,9 @@ def test_a_worker_runs_as_many_at_once_after_a_lost_connection(
 
 
 def test_what_runs_is_counted_again_after_redis_was_emptied(
-    broker: Any, start: Start, send: Callable[[int, float], None]
+    broker: Any, start_shop: Start, send: Callable[[int, float], None]
 ) -> None:
-    start("gevent")
+    start_shop("gevent")
     send(1, 12)
     eventually(lambda: broker.exists("penstock:born") and broker.hlen("unacked:shop") == 1, "its sign of life is there")
     broker.flushall()
@@ -89,9 +75,9 @@ def test_what_runs_is_counted_again_after_redis_was_emptied(
 
 
 def test_a_worker_with_one_greenlet_goes_from_task_to_task(
-    broker: Any, start: Start, send: Callable[[int, float], None]
+    broker: Any, start_shop: Start, send: Callable[[int, float], None]
 ) -> None:
-    start("gevent")
+    start_shop("gevent")
     for number in range(40):
         send(number, 0)
     eventually(lambda: numbers(broker, "ended") == list(range(40)), "all forty have run, in order", seconds=30)
@@ -99,11 +85,11 @@ def test_a_worker_with_one_greenlet_goes_from_task_to_task(
 
 
 def test_a_message_that_says_nothing_readable_goes_to_the_dead_letters_and_the_next_one_runs(
-    broker: Any, start: Start, send: Callable[[int, float], None]
+    broker: Any, start_shop: Start, send: Callable[[int, float], None]
 ) -> None:
     broker.lpush("shop", "no JSON at all")
     send(1, 0)
-    start("gevent")
+    start_shop("gevent")
     eventually(lambda: numbers(broker, "ended") == [1], "the next one runs")
     [letter] = broker.hvals("dead:shop")
     assert "undecodable" in letter

@@ -1,35 +1,20 @@
 """How many connections to Redis a worker on our transport keeps: no more than a stock one."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from processes import eventually
-from shops import Start, workers
+from shops import Start
 
 POOLS = ["gevent", "prefork"]
 BARE = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
 
 
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[Any]:
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
-
-
-@pytest.fixture
-def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
-    with workers(redis_url, tmp_path) as start:
-        yield start
-
-
-def settled(broker: Any, start: Start, *arguments: str, stock: bool, **settings: Any) -> int:
+def settled(broker: Any, start_shop: Start, *arguments: str, stock: bool, **settings: Any) -> int:
     """How many connections an idle worker keeps, once it has made them all and left what it leaves."""
     # Other tests' may still be there.
     others = {one["id"] for one in broker.client_list()}
-    running = start(*arguments, stock=stock, **settings)
+    running = start_shop(*arguments, stock=stock, **settings)
     found: list[dict[str, str]] = []
 
     def idle() -> bool:
@@ -47,8 +32,8 @@ def settled(broker: Any, start: Start, *arguments: str, stock: bool, **settings:
 @pytest.mark.parametrize("pool", POOLS)
 @pytest.mark.parametrize("bare", [False, True], ids=["usual", "bare"])
 def test_an_idle_worker_keeps_no_more_connections_than_a_stock_one(
-    broker: Any, start: Start, pool: str, bare: bool
+    broker: Any, start_shop: Start, pool: str, bare: bool
 ) -> None:
     arguments, settings = (BARE, {"worker_enable_remote_control": False}) if bare else ([], {})
-    stock, ours = (settled(broker, start, pool, *arguments, stock=stock, **settings) for stock in (True, False))
+    stock, ours = (settled(broker, start_shop, pool, *arguments, stock=stock, **settings) for stock in (True, False))
     assert ours <= stock

@@ -4,12 +4,10 @@ import json
 import random
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from own_redis import OwnRedis, own_redis
 from processes import eventually
 from shops import numbers, stock_client, workers
@@ -17,19 +15,6 @@ from shops import numbers, stock_client, workers
 LONG = [1, 2]
 SHORT = list(range(100, 200))
 CUTS = [("gevent", 300), ("prefork", 300), ("gevent", 30_000), ("prefork", 30_000)]
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[OwnRedis]:
-    with own_redis(tmp_path) as own:
-        yield own
-
-
-@pytest.fixture
-def record(redis_url: str) -> Iterator[Any]:
-    """Where tasks say what they do: a Redis that stays."""
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
 
 
 def kept(own: OwnRedis, folder: Path) -> list[int]:

@@ -29,13 +29,6 @@ def group(tmp_path: Path) -> Iterator[Group]:
         yield group
 
 
-@pytest.fixture
-def record(redis_url: str) -> Iterator[Any]:
-    """Where tasks say what they do: a Redis that stays."""
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
-
-
 class Sender:
     """A stock client. As load, it sends short tasks one after another, each until a replica has it."""
 

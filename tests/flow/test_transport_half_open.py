@@ -6,19 +6,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import redis
 from processes import eventually
 from proxy import Proxy
 from shops import numbers, stock_client, workers
 
 POOLS = ["gevent", "prefork"]
 SHORT = list(range(10, 40))
-
-
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[Any]:
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
 
 
 @pytest.fixture

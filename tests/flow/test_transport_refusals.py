@@ -1,29 +1,14 @@
 """A worker on our transport and a Redis that writes nothing for a while."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
-from own_redis import OwnRedis, own_redis
+from own_redis import OwnRedis
 from processes import eventually
 from shops import numbers, stock_client, workers
 
 POOLS = ["gevent", "prefork"]
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[OwnRedis]:
-    with own_redis(tmp_path) as own:
-        yield own
-
-
-@pytest.fixture
-def record(redis_url: str) -> Iterator[Any]:
-    """Where tasks say what they do: a Redis that stays."""
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
 
 
 @pytest.mark.parametrize("pool", POOLS)
