@@ -128,7 +128,7 @@ def test_who_ends_a_drain_early_is_told_that_the_queues_stay_paused(
         eventually(lambda: "in flight" in log.read_text(), "it waits")
         draining.send_signal(signal.SIGINT)
         assert draining.wait(40) == 130
-    assert "stay paused until `penstock drain --end`" in log.read_text()
+    assert "stays paused until `penstock drain --end`" in log.read_text()
     assert reasons(penstock).keys() == BY_NAME.keys()
 
 

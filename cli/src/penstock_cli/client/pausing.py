@@ -87,13 +87,13 @@ def drain(
         if end:
             _end(asked, as_json=as_json)
             return
-        for queue in _queues(asked):
-            if queue["paused"] is None:
-                _ask(asked, queue["queue"], "pause", DRAIN)
         try:
+            for queue in _queues(asked):
+                if queue["paused"] is None:
+                    _ask(asked, queue["queue"], "pause", DRAIN)
             found = _wait(asked, within)
         except KeyboardInterrupt:
-            tell("the queues stay paused until `penstock drain --end`")
+            tell("what is paused stays paused until `penstock drain --end`")
             raise typer.Exit(Status.INTERRUPTED) from None
         if as_json:
             print_json(found)
