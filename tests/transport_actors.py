@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import redis
 
-from penstock_runtime.headers import HEADER
+from penstock_runtime.headers import DELIVERIES, HEADER
 from penstock_runtime.transport.abandoned import Abandoned, Limits, redelivered, return_abandoned
 from penstock_runtime.transport.keys import QueueKeys
 from penstock_runtime.transport.scripts import BEAT, BORN, BURY, HOLD_AGAIN, PUT_BACK, TURN, WAKE
@@ -43,6 +43,13 @@ def a_text(number: int, priority: int, kind: str) -> bytes:
     return json.dumps(message).encode()
 
 
+def is_given_up(entry: bytes, kind: str) -> bool:
+    """Whether a message in flight of that kind becomes a dead letter when its process dies."""
+    headers = {} if kind == "garbage" else json.loads(entry)[0].get("headers", {})
+    died = headers.get(DELIVERIES, 0) + 1
+    return kind == "garbage" or (died >= LIMITS.deliveries and HEADER not in headers)
+
+
 @dataclass
 class Process:
     """One process of ours. `sure`: nothing it holds can have been given to another since its last sign of life."""
@@ -68,7 +75,7 @@ class Process:
             told.get(queue, []).append(tag)
         arguments: list[Any] = [self.id, self.number, want, 2, floor, listening, f"{self.prefix}{WAKE}"]
         for one in queues:
-            keys += [one.unacked, one.index, one.watch, one.waiting, *one.lists]
+            keys += [one.unacked, one.index, one.watch, one.waiting, one.paused, *one.lists]
             arguments += [one.name_as_json, len(told[one.queue]), *told[one.queue]]
         self.number += want
         answer, _ = self.client.register_script(TURN.text)(keys, arguments)

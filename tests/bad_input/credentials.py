@@ -35,7 +35,9 @@ UNKNOWN = [
     Row("a key in the address", get("/v1/jobs?api_key={key}", Authorization=""), 401, "unauthorized"),
 ]
 
-READ, WRITE, SECRETS = ({"Authorization": f"Bearer {{{scope}_key}}"} for scope in ("read", "write", "secrets"))
+READ, WRITE, SECRETS, ADMIN = (
+    {"Authorization": f"Bearer {{{scope}_key}}"} for scope in ("read", "write", "secrets", "admin")
+)
 
 FOR_SOMETHING_ELSE = [
     _forbidden("a report with a key that only reads", post("/v1/reports", REPORT, **READ)),
@@ -50,10 +52,26 @@ FOR_SOMETHING_ELSE = [
     _forbidden("a replay with a key that only reads", post("/v1/dead-letters/{my_job}/replay", **READ)),
     _forbidden("a discard with a key that only reads", post("/v1/dead-letters/{my_job}/discard", **READ)),
     _forbidden("dead letters read with a key that only writes", get("/v1/dead-letters", **WRITE)),
+    _forbidden("a pause with a key that reads and writes", post("/v1/queues/mail/pause")),
+    _forbidden("a resume with a key that reads and writes", post("/v1/queues/mail/resume")),
+    _forbidden("a pause with a key for secrets", post("/v1/queues/mail/pause", **SECRETS)),
+    _forbidden("a list read with a key for pauses", get("/v1/queues", **ADMIN)),
     _forbidden("a list read with a key for secrets", get("/v1/jobs", **SECRETS)),
     _forbidden("a secret read with a key that only reads", get("/v1/webhook-secret", **READ)),
     _forbidden("a secret read with a key that only writes", get("/v1/webhook-secret", **WRITE)),
     _forbidden("a secret read with a key that reads and writes", get("/v1/webhook-secret")),
+]
+
+PAUSES = [
+    Row("a pause of an unknown queue", post(f"/v1/queues/{MARK}/pause", **ADMIN), 404, "not_found"),
+    Row("a resume of an unknown queue", post(f"/v1/queues/{MARK}/resume", **ADMIN), 404, "not_found"),
+    Row("a pause of a queue's list", post("/v1/queues/mail:5/pause", **ADMIN), 404, "not_found"),
+    Row("a pause of all queues", post("/v1/queues/*/pause", **ADMIN), 404, "not_found"),
+    Row("a pause by GET", get("/v1/queues/mail/pause", **ADMIN), 405, "method_not_allowed"),
+    Row("a pause with an unknown parameter", post(f"/v1/queues/mail/pause?until={MARK}", **ADMIN), 422, "invalid"),
+    Row("a pause with two reasons", post("/v1/queues/mail/pause?reason=a&reason=b", **ADMIN), 422, "invalid"),
+    Row("a pause with a NUL in its reason", post("/v1/queues/mail/pause?reason=%00", **ADMIN), 422, "invalid"),
+    Row("a pause for no reason", post("/v1/queues/mail/pause?reason=", **ADMIN), 422, "invalid"),
 ]
 
 IDEMPOTENCY_KEYS = [
@@ -76,4 +94,4 @@ IDEMPOTENCY_KEYS = [
     _refused("an empty Idempotency-Key", " "),
 ]
 
-ROWS = [*UNKNOWN, *FOR_SOMETHING_ELSE, *IDEMPOTENCY_KEYS]
+ROWS = [*UNKNOWN, *FOR_SOMETHING_ELSE, *PAUSES, *IDEMPOTENCY_KEYS]

@@ -15,6 +15,7 @@ from penstock_api.try_queues import Failed, TrySettings, attempt
 from penstock_cli.local.ports import free_port
 from penstock_contracts.queues import BY_NAME
 from penstock_runtime.keys import create_key
+from penstock_runtime.ledger.pauses import pause
 from penstock_runtime.settings import RuntimeSettings, load
 
 
@@ -80,6 +81,17 @@ def test_what_is_not_as_it_must_be_is_named(
         attempt(settings_of_test(CELERY_BROKER_URL=elsewhere, try_timeout=1))
     with pytest.raises(Failed, match="401"):
         attempt(settings_of_test("ops_trace", api_key="pk_no"))
+
+
+def test_a_paused_queue_is_named_and_nothing_is_tried(
+    settings_of_test: Callable[..., TrySettings], database: sqlalchemy.Engine
+) -> None:
+    with database.begin() as connection:
+        pause(connection, "mail", None)
+    with pytest.raises(Failed, match=r"nothing was tried, for there are paused queues: mail since \d"):
+        attempt(settings_of_test("ops_trace", "mail"))
+    with database.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM jobs").scalar_one() == 0
 
 
 def test_the_process_reads_what_the_chart_writes_and_says_why_it_failed(environment: dict[str, str]) -> None:

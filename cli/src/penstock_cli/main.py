@@ -11,6 +11,7 @@ from rich.console import Console
 from penstock_cli.client.dead_letters import dead_letters
 from penstock_cli.client.jobs import jobs
 from penstock_cli.client.options import Json, console, print_json, show
+from penstock_cli.client.pausing import drain, pause, resume
 from penstock_cli.client.queues import queues
 from penstock_cli.client.secret import webhook_secret
 from penstock_cli.local.interrupts import counted
@@ -33,6 +34,9 @@ app.add_typer(key_commands, name="keys")
 app.add_typer(jobs, name="jobs")
 app.add_typer(dead_letters, name="dead-letters")
 app.command()(queues)
+app.command()(pause)
+app.command()(resume)
+app.command()(drain)
 app.command("webhook-secret")(webhook_secret)
 
 DEFAULT_STATE = Path(".penstock")

@@ -24,11 +24,15 @@ def test_dead_letters_have_keys_of_their_own_for_each_queue():
     assert (MAIL.dead_key, MAIL.dead_index_key) == ("dead:mail", "dead:mail_index")
 
 
+def test_a_pause_has_a_key_of_its_own_for_each_queue():
+    assert MAIL.paused_key == "penstock:paused:mail"
+
+
 def test_no_two_queues_share_a_key():
     keys = [
         name
         for queue in QUEUES
-        for name in (*queue.list_names, queue.unacked_key, queue.dead_key, queue.dead_index_key)
+        for name in (*queue.list_names, queue.unacked_key, queue.dead_key, queue.dead_index_key, queue.paused_key)
     ]
     assert len(set(keys)) == len(keys)
 

@@ -10,7 +10,7 @@ from penstock_runtime.transport.giving_back import Return, put_back
 from penstock_runtime.transport.scripts import BORN
 
 OTHER_TYPES = {"mail": "zset", "mail:5": "zset", "unacked:mail": "list", "unacked:mail_index": "list"}
-BESIDE = {"penstock:watch:mail": "list", "penstock:waiting:mail": "list"}
+BESIDE = {f"penstock:{name}:mail": "list" for name in ("watch", "waiting", "paused")}
 DEAD = {"dead:mail": "list", "dead:mail_index": "list"}
 OLD = LIMITS.abandoned_after * 2
 
@@ -120,7 +120,8 @@ def test_a_turn_that_meets_a_key_of_another_type_changes_nothing(client, name, k
 def test_nor_does_one_whose_wake_key_or_second_queue_is_of_another_type(client):
     publish(client, range(3))
     process, other = ours(client), keys_of("ops", "")
-    for name in (f"penstock:wake:{process.id}", *other.lists, other.unacked, other.index, other.watch, other.waiting):
+    beside = (other.unacked, other.index, other.watch, other.waiting, other.paused)
+    for name in (f"penstock:wake:{process.id}", *other.lists, *beside):
         client.delete(name)
         client.hset(name, "x", "1") if name != other.unacked else client.set(name, "x")
         before = everything(client)

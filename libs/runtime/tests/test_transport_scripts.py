@@ -1,6 +1,5 @@
 """Whatever the order of commands and deaths, the transport's scripts lose no message and give none to two at once."""
 
-import json
 from uuid import uuid4
 
 import redis
@@ -8,9 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from hypothesis.stateful import precondition as when
-from transport_actors import LIMITS, Contents, Process, Stock, a_text, keys_of, name_in
-
-from penstock_runtime.headers import DELIVERIES, HEADER
+from transport_actors import LIMITS, Contents, Process, Stock, a_text, is_given_up, keys_of, name_in
 
 EXAMPLES, STEPS = 200, 50
 """Of an ordinary run. 2000 and 60 take some minutes, and are for a change of the scripts."""
@@ -37,6 +34,7 @@ class Sharing(RuleBasedStateMachine):
         self.age: dict[tuple[str, str], int] = {}
         self.kinds: list[tuple[str, int]] = []
         self.popped: list[tuple[str, bytes]] = []
+        self.paused: set[str] = set()
 
     def start(self) -> Process:
         # Tags that are the same whenever hypothesis tries the same again.
@@ -105,7 +103,8 @@ class Sharing(RuleBasedStateMachine):
         for place in process.settled:
             if self.of(place[0]) in queues and place in self.model.in_flight:
                 self.leave(place)
-        lying = {name: self.client.lrange(name, 0, -1) for one in queues for name in one.lists}
+        open_ = [one for one in queues if one.queue not in self.paused]
+        lying = {name: self.client.lrange(name, 0, -1) for one in open_ for name in one.lists}
         claimed = process.turn(queues, want, floor=floor, listening=listening, hears=hears)
         assert len(claimed) == min(want, sum(map(len, lying.values())))
         bulk = 0
@@ -114,11 +113,18 @@ class Sharing(RuleBasedStateMachine):
             assert self.model.lists[at].pop() == name, "the oldest of a list comes first"
             assert lying[at].pop() == raw, "it is claimed as it lay there"
             assert (one.queue, tag) not in self.model.in_flight
+            assert one.queue not in self.paused
             self.model.in_flight[one.queue, tag] = name
             self.age[one.queue, tag] = 0
             bulk += at == one.lists[1]
-        if any(self.model.lists[one.lists[0]] for one in queues):
-            assert bulk <= floor * len(queues), "normal before bulk, but for the floor"
+        if any(self.model.lists[one.lists[0]] for one in open_):
+            assert bulk <= floor * len(open_), "normal before bulk, but for the floor"
+
+    @rule(queue=st.integers(0, 1))
+    def pause_or_resume(self, queue):
+        self.paused ^= {QUEUES[queue]}
+        key = self.queues[queue].paused
+        self.client.set(key, "x") if QUEUES[queue] in self.paused else self.client.delete(key)
 
     def pick(self, process, data):
         place = sorted(process.held)[data % len(process.held)]
@@ -182,10 +188,7 @@ class Sharing(RuleBasedStateMachine):
         for item in process.return_judged(most):
             place = item.keys.queue, item.tag
             if self.is_old(place):
-                kind, _ = self.kinds[self.model.in_flight[place]]
-                headers = {} if kind == "garbage" else json.loads(item.entry)[0].get("headers", {})
-                died = headers.get(DELIVERIES, 0) + 1
-                if kind == "garbage" or (died >= LIMITS.deliveries and HEADER not in headers):
+                if is_given_up(item.entry, self.kinds[self.model.in_flight[place]][0]):
                     self.bury_in_model(place)
                 else:
                     self.put_back(place, True)
@@ -272,8 +275,8 @@ class Sharing(RuleBasedStateMachine):
                 process.sure = not process.held
             for kept in (*self.model.lists.values(), *self.model.dead.values()):
                 kept.clear()
-            self.model.in_flight.clear()
-            self.age.clear()
+            for forgotten in (self.model.in_flight, self.age, self.paused):
+                forgotten.clear()
 
     @invariant()
     def everything_is_where_it_ought_to_be(self):

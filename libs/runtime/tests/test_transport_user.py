@@ -100,7 +100,7 @@ def test_all_that_is_lacking_is_told_in_one_sentence(user):
     with open_as(user("-ltrim", "-zadd", keys=["~shop", "~unacked:*", "~dead:*"])) as connection:
         with pytest.raises(NotAllowed) as told:
             begin(connection).consume()
-        rules = "~shop:5 +ltrim +zadd ~penstock:watch:shop"
+        rules = "~shop:5 +ltrim +zadd ~penstock:watch:shop ~penstock:paused:shop"
         for rule in rules.split():
             assert f" {rule} " in told.value.message
         assert "\n" not in told.value.message

@@ -85,7 +85,7 @@ def test_every_other_route_needs_a_key(make_api: MakeApi) -> None:
         for method, operation in operations.items():
             assert ("security" in operation) == (path not in open_to_all)
             if "security" in operation:
-                address = path.format(job_id="x", file_id=KEY_ID, dataset_id=KEY_ID, letter_id="x")
+                address = path.format(job_id="x", file_id=KEY_ID, dataset_id=KEY_ID, letter_id="x", queue="mail")
                 assert app.test_client().open(address, method=method.upper()).status_code == 401, path
 
 

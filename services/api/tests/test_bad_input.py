@@ -75,7 +75,7 @@ def _keys(server: Any) -> dict[str, str]:
     key, revoked = secret(), secret()
     with psycopg.connect(server.database_url) as connection:
         connection.execute("UPDATE api_keys SET revoked_at = now() WHERE hash = sha256(%s)", [revoked.encode()])
-    scoped = {f"{scope}_key": secret(scopes=[scope]) for scope in ("read", "write", "secrets")}
+    scoped = {f"{scope}_key": secret(scopes=[scope]) for scope in ("read", "write", "secrets", "admin")}
     expired = secret(expires_at=datetime(2020, 1, 1, tzinfo=UTC))
     return scoped | {"key": key, "revoked_key": revoked, "expired_key": expired, "swapped_key": key.swapcase()}
 

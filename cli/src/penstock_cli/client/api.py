@@ -149,6 +149,12 @@ def letter_path(letter_id: str) -> str:
     return f"{DEAD_LETTERS}/{quote(letter_id, safe='')}"
 
 
+def queue_path(queue: str, verb: str, reason: str | None) -> str:
+    """The address at which a queue is paused or resumed."""
+    why = "" if reason is None else f"?reason={quote(reason, safe='')}"
+    return f"/v1/queues/{quote(queue, safe='')}/{verb}{why}"
+
+
 def problem(answer: httpx.Response) -> ApiError:
     """What a refusal means."""
     errors: list[dict[str, str]] = []

@@ -37,6 +37,9 @@ def queues_table(items: list[dict[str, Any]]) -> Table:
     table = Table("queue", "normal", "bulk", "in flight", "oldest", "workers", box=None, pad_edge=False)
     for name in ("done/min", "failed/min", "wait (median)", "run (median)"):
         table.add_column(name, justify="right")
+    any_paused = any(queue["paused"] for queue in items)
+    if any_paused:
+        table.add_column("paused since", overflow="fold")
     for queue in items:
         minute = queue["last_minute"]
         per_minute = minute["per_minute"]
@@ -50,8 +53,17 @@ def queues_table(items: list[dict[str, Any]]) -> Table:
             f"{per_minute['failed'] + per_minute['dead']:g}",
             seconds(minute["wait"]["median"]),
             seconds(minute["run"]["median"]),
+            *([Text(pause_of(queue), "yellow")] if any_paused else []),
         )
     return table
+
+
+def pause_of(queue: dict[str, Any]) -> str:
+    """Since when a queue is paused and why; empty: it is not."""
+    paused = queue["paused"]
+    if paused is None:
+        return ""
+    return f"{_local(paused['since']):%Y-%m-%d %H:%M:%S}{' (' + paused['reason'] + ')' if paused['reason'] else ''}"
 
 
 def jobs_table(items: list[dict[str, Any]], width: int) -> Table:

@@ -64,6 +64,11 @@ class Queue:
         return f"unacked{SEPARATOR}{self.name}"
 
     @property
+    def paused_key(self) -> str:
+        """The Redis key that is there while this queue is paused."""
+        return f"penstock{SEPARATOR}paused{SEPARATOR}{self.name}"
+
+    @property
     def dead_key(self) -> str:
         """The Redis hash that holds this queue's dead letters: messages without a row in the ledger."""
         return f"dead{SEPARATOR}{self.name}"

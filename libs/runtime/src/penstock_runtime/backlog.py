@@ -21,11 +21,15 @@ UNREADABLE = (ValueError, TypeError, LookupError)
 
 @dataclass(frozen=True)
 class QueueBacklog:
-    """One queue's messages. `queued` is by priority name. In flight: taken by a worker and not yet acknowledged."""
+    """One queue's messages. `queued` is by priority name. In flight: taken by a worker and not yet acknowledged.
+
+    paused: nothing more was taken from the moment on at which the rest was counted.
+    """
 
     queue: str
     queued: dict[str, int]
     in_flight: int
+    paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ def read_backlog(settings: RuntimeSettings) -> list[QueueBacklog]:
     with redis_errors(), redis_server.client(settings) as client:
         pipeline = client.pipeline(transaction=False)
         for queue in QUEUES:
+            pipeline.exists(queue.paused_key)  # first: nothing is taken then while the rest is counted
             for name in queue.list_names:
                 pipeline.llen(name)
             pipeline.hlen(queue.unacked_key)
@@ -49,8 +54,9 @@ def read_backlog(settings: RuntimeSettings) -> list[QueueBacklog]:
     return [
         QueueBacklog(
             queue.name,
-            {priority.name.lower(): next(figures) for priority in Priority},
-            next(figures),
+            paused=bool(next(figures)),
+            queued={priority.name.lower(): next(figures) for priority in Priority},
+            in_flight=next(figures),
         )
         for queue in QUEUES
     ]

@@ -14,13 +14,14 @@ import structlog
 from sqlalchemy import Connection, select
 
 from penstock_contracts.queues import QUEUES, Priority, Queue
-from penstock_runtime import redis_server, waiting
+from penstock_runtime import pausing, redis_server, waiting
 from penstock_runtime.backlog import in_flight, read_tail
 from penstock_runtime.broker import Publisher, redis_errors
 from penstock_runtime.database import LOST, connect
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.heartbeat import FAULT
 from penstock_runtime.ledger import lost
+from penstock_runtime.ledger.pauses import Pause, read_pauses
 from penstock_runtime.ledger.publish import mark_queued, take_due
 from penstock_runtime.schema import NOW
 from penstock_runtime.settings import RuntimeSettings
@@ -87,12 +88,15 @@ class Relay:
     def one_pass(self) -> None:
         """Judge the leases, then see whether Redis has lost something, and publish what is due.
 
+        What is paused is told to Redis before anything is published there.
+
         Raises Unavailable when Redis is away; what PostgreSQL raises when it is.
         """
         self._expire_leases()
         self._transaction(partial(lost.pass_deadlines, most=self._settings.relay_batch))
         self._give_up_unstarted()
         self._sweep()
+        pausing.tell(self._redis, self._read_pauses)
         self._beat()
         self._refill()
         for queue in QUEUES:
@@ -135,6 +139,10 @@ class Relay:
         self._swept_at = time.monotonic()
         days, most = self._settings.retention_days, self._settings.relay_batch
         self._transaction(lambda connection: lost.forget_finished(connection, days=days, most=most))
+
+    def _read_pauses(self) -> dict[str, Pause]:
+        with self._engine.begin() as connection:
+            return read_pauses(connection)
 
     def _beat(self) -> None:
         with self._engine.begin() as connection:

@@ -125,6 +125,14 @@ relay = Table(
     CheckConstraint("id = 1", name="one_row"),
 )
 
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("queue", Text, primary_key=True),
+    Column("since", Time, nullable=False, server_default=NOW),
+    Column("reason", Text),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

@@ -9,7 +9,9 @@ class Scope(StrEnum):
     READ = "read"
     WRITE = "write"
     SECRETS = "secrets"
+    ADMIN = "admin"
 
 
 USUAL_SCOPES = (Scope.READ, Scope.WRITE)
-"""Of a key for which none are named. Secrets are shown to no key that was not made for it."""
+"""Of a key for which none are named. Others are for keys that were made for it: to be shown secrets, and to do what all
+tenants feel."""

@@ -18,6 +18,7 @@ from penstock_api.routes import (
     health,
     job_events,
     jobs,
+    pauses,
     queues,
     registrations,
     reports,
@@ -54,7 +55,7 @@ def create_app(settings: ApiSettings, services: Services | None = None) -> Api:
     problems.install(app)
     # The submissions are among the routes of jobs: flask-openapi3 keeps one address in one group only.
     known = (dataset_import, reports, user_actions, registrations, submissions, job_events, queues, dead_letters, files)
-    for found in (*known, webhooks, health):
+    for found in (*known, pauses, webhooks, health):
         app.register_api(found.routes)
     app.register_blueprint(confirmation.routes)
     documentation.install(app, settings, job_events.SCHEMAS)

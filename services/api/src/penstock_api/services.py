@@ -24,6 +24,7 @@ from penstock_runtime.database import connect
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.ledger import Accepted, KeyReused, NewJob
 from penstock_runtime.ledger.figures import Figures, read_figures
+from penstock_runtime.ledger.pauses import Pause, read_pauses
 from penstock_runtime.ledger.watch import Moment, read_moments
 from penstock_runtime.links import signing_key
 from penstock_runtime.storage import Storage
@@ -83,6 +84,11 @@ class Services:
     def figures(self) -> Remembered[list[Figures]]:
         """How fast the queues are."""
         return Remembered(self._read_figures, self.settings.api_figures_seconds)
+
+    def pauses(self) -> dict[str, Pause]:
+        """The pause of each queue that is paused. Raises Unavailable."""
+        with self.transaction() as connection:
+            return read_pauses(connection)
 
     def link_key(self) -> str:
         """What signs the links in mails. Raises Unavailable."""

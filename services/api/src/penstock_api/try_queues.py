@@ -187,12 +187,21 @@ def follow(api: Api, trials: list[Trial], queues: set[str], deadline: float, loo
         time.sleep(PAUSE)
 
 
+def refuse_paused(api: Api, queues: set[str]) -> None:
+    """Raise Failed where one of them is paused: its job would wait until somebody resumes it."""
+    found = [one for one in api.ask("/v1/queues")["items"] if one["queue"] in queues and one["paused"]]
+    if found:
+        paused = ", ".join(f"{one['queue']} since {one['paused']['since']}" for one in found)
+        raise Failed(f"nothing was tried, for there are paused queues: {paused}; `penstock resume` ends that")
+
+
 def attempt(settings: TrySettings) -> list[str]:
     """Try everything, and return the lines to be read. Raises Failed."""
     api = Api(settings.try_api.rstrip("/"), settings.api_key.get_secret_value())
     deadline = time.monotonic() + settings.try_timeout
     _wait(api, deadline)
     queues = {one.queue for one in settings.try_queues}
+    refuse_paused(api, queues)
     with redis_server.client(settings) as client:
         figures = Figures(client, settings.try_queues)
         try:

@@ -10,6 +10,10 @@ UNACKED = "unacked:{queue}"
 """The hash of what is in flight; `{queue}` stands for the queue's name. Its index is called after it, as kombu's is."""
 
 
+PAUSED = "penstock:paused:"
+"""Begins the name of the key that pauses a queue while it holds anything."""
+
+
 @dataclass(frozen=True)
 class QueueKeys:
     """One queue: the lists that are read, most urgent first, those that are written to, and what is kept beside."""
@@ -21,6 +25,7 @@ class QueueKeys:
     index: str
     watch: str
     waiting: str
+    paused: str
     dead: str
     dead_index: str
     steps: tuple[int, ...] = field(repr=False)
@@ -49,6 +54,7 @@ class QueueKeys:
             index=f"{in_flight}_index",
             watch=f"{prefix}penstock:watch:{queue}",
             waiting=f"{prefix}penstock:waiting:{queue}",
+            paused=f"{prefix}{PAUSED}{queue}",
             dead=f"{prefix}dead:{queue}",
             dead_index=f"{prefix}dead:{queue}_index",
             steps=tuple(steps),

@@ -16,6 +16,7 @@ OF_A_HASH = ("HDEL -", "HSET - -", "HSETNX - -", "HGET -", "HEXISTS -")
 OF_AN_INDEX = ("ZREM -", "ZADD 0 -", "ZSCORE -", "ZCARD", "ZRANGEBYSCORE 0 0", "ZPOPMIN 1")
 OF_WHO_WAITS = ("ZREM -", "ZADD 0 -", "ZPOPMAX", "PEXPIRE 1", "DEL")
 OF_A_NAME = ("SET -", "GET", "GETEX", "DEL", "PERSIST")
+OF_A_PAUSE = ("GET",)
 OF_NO_KEY = ("TIME", "EVALSHA - 0", "EVAL - 0", "SCRIPT|LOAD -")
 """What the scripts do to each kind of key, in a form that Redis takes. The key stands behind the command."""
 
@@ -64,6 +65,7 @@ def _needed(keys: QueueKeys, names: tuple[str, ...]) -> Iterator[tuple[list[str]
         (OF_AN_INDEX, (keys.index, keys.dead_index)),
         (OF_WHO_WAITS, (keys.waiting,)),
         (OF_A_NAME, (keys.watch, *names)),
+        (OF_A_PAUSE, (keys.paused,)),
         (OF_NO_KEY, ("",)),
     )
     for commands, where in of_each:

@@ -51,18 +51,19 @@ class Script:
 TURN = Script(
     """
 -- Settles deliveries, then claims up to `want` messages.
--- KEYS: this process's wake key; then for each queue: hash, index, watch, waiting, and its lists, most urgent first.
+-- KEYS: this process's wake key; then for each queue: hash, index, watch, waiting, paused, and its lists, most urgent
+--       first. Of a queue whose `paused` holds anything, nothing is claimed.
 -- ARGV: process, first number, want, lists a queue, floor, listening, wake prefix; then for each queue its name as
 --       JSON, how many tags to remove, and these.
 -- listening: 0 not, 1 this process waits and said so lately, 2 it has to say so.
 -- Returns {queue, tag, message, ...}, and for each queue whether this process watches its lists.
 local process, number, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lists, floor, listening, wake_prefix = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
-local width = 4 + lists
+local width = 5 + lists
 local queues = (#KEYS - 1) / width
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
-local names, claimed, watching = {}, {}, {}
+local names, claimed, watching, paused, open = {}, {}, {}, {}, queues
 
 local function key(queue, which) return KEYS[1 + (queue - 1) * width + which] end
 
@@ -74,7 +75,10 @@ for queue = 1, queues do
     redis.call('GETEX', key(queue, 3))
     redis.call('ZREM', key(queue, 4), '')
   end
-  for list = 1, lists do redis.call('LLEN', key(queue, 4 + list)) end
+  -- Read, so that Redis tells of the resume. The lists of a paused queue are not: nobody may take what comes there.
+  paused[queue] = redis.call('GET', key(queue, 5))
+  if paused[queue] then open = open - 1 end
+  for list = 1, paused[queue] and 0 or lists do redis.call('LLEN', key(queue, 5 + list)) end
 end
 if listening ~= '0' then redis.call('GETEX', KEYS[1]) end
 
@@ -92,8 +96,8 @@ end
 
 local function take(queue, list, most)
   most = math.min(most, want)
-  if most < 1 then return end
-  local found = redis.call('LRANGE', key(queue, 4 + list), -most, -1)
+  if most < 1 or paused[queue] then return end
+  local found = redis.call('LRANGE', key(queue, 5 + list), -most, -1)
   if #found == 0 then return end
   local entries, scores = {}, {}
   for i = #found, 1, -1 do
@@ -109,7 +113,7 @@ local function take(queue, list, most)
   end
   redis.call('HSET', key(queue, 1), unpack(entries))
   redis.call('ZADD', key(queue, 2), unpack(scores))
-  redis.call('LTRIM', key(queue, 4 + list), 0, -(#found + 1))
+  redis.call('LTRIM', key(queue, 5 + list), 0, -(#found + 1))
   want = want - #found
 end
 
@@ -123,8 +127,8 @@ if floor > 0 then
   end
 end
 for list = 1, lists do
-  if queues > 1 then
-    local share = math.ceil(want / queues)
+  if open > 1 then
+    local share = math.ceil(want / open)
     for queue = 1, queues do take(queue, list, share) end
   end
   for queue = 1, queues do take(queue, list, want) end
@@ -158,7 +162,7 @@ for queue = 1, queues do
     end
   else
     local left = 0
-    for list = 1, lists do left = left + redis.call('LLEN', key(queue, 4 + list)) end
+    for list = 1, paused[queue] and 0 or lists do left = left + redis.call('LLEN', key(queue, 5 + list)) end
     redis.call('ZREM', waiting, process)
     local mine = redis.call('GETEX', watch) == process
     if mine then redis.call('DEL', watch) end

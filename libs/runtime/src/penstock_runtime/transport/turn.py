@@ -75,7 +75,8 @@ class Turns:
         return max(0.0, max(self._look_at, self._paused_until) - monotonic())
 
     def heed(self) -> None:
-        """Read what Redis has told of. A change of a list that this process watches, or its being woken, is heeded."""
+        """Read what Redis has told of. Heeded is a change of a list that this process watches, the
+        resume of its queue, and being woken."""
         if self._wire is not None:
             changed = self._wire.changed()
             if b"" in changed or not changed.isdisjoint(self._heeded):
@@ -150,7 +151,7 @@ class Turns:
         return len(claimed)
 
     def _heed(self, watched: Any) -> None:
-        self._heeded = {name.encode() for queue in watched for name in queue.lists}
+        self._heeded = {name.encode() for queue in watched for name in (queue.paused, *queue.lists)}
         self._heeded.add(self._wake_key.encode())
 
     @property
@@ -170,7 +171,7 @@ class Turns:
         arguments: list[Any] = [self.in_flight.process, first, room, lists]
         arguments += [floor, listening, f"{self.global_keyprefix}{WAKE}"]
         for queue in queues:
-            keys += [queue.unacked, queue.index, queue.watch, queue.waiting, *queue.lists]
+            keys += [queue.unacked, queue.index, queue.watch, queue.waiting, queue.paused, *queue.lists]
             arguments += [queue.name_as_json, len(settled[queue]), *settled[queue]]
         try:
             claimed, watching = self.wire.run(TURN, keys, arguments)

@@ -6,9 +6,11 @@ from flask import Response
 from pydantic import BaseModel, Field
 
 from penstock_api.documentation import problems_with_key
+from penstock_api.examples import STARTED_AT
 from penstock_api.models import Count, NoQuery, answer
 from penstock_api.openapi import shown
 from penstock_api.routes.blueprints import with_key
+from penstock_api.routes.pauses import REASON, Pause
 from penstock_api.services import services
 from penstock_runtime.backlog import read_backlog
 from penstock_runtime.oldest import read_oldest
@@ -25,11 +27,13 @@ _QUEUE = {
     "queue": "dataset",
     "queued": {"normal": 3, "bulk": 120},
     "in_flight": 2,
+    "paused": None,
     "oldest": {"seconds": 4.2, "exact": True},
     "workers": 2,
     "last_minute": _RATES,
     "last_5_minutes": _RATES,
 }
+_PAUSED = _QUEUE | {"queue": "mail", "paused": {"since": STARTED_AT, "reason": REASON, "in_force": True}}
 
 
 class OldestMessage(BaseModel):
@@ -60,6 +64,7 @@ class QueueStatus(BaseModel):
     queue: str
     queued: dict[str, Count] = Field(description="messages that wait, by priority")
     in_flight: Count = Field(description="messages that workers have taken and not finished")
+    paused: Pause | None = Field(description="null: it is not")
     oldest: OldestMessage | None = Field(description="null: nothing waits")
     workers: Count = Field(description="who have a job, or finished one in the last 5 minutes; idle ones are not seen")
     last_minute: Rates
@@ -69,7 +74,7 @@ class QueueStatus(BaseModel):
 class QueueStatuses(BaseModel):
     """Every queue."""
 
-    model_config = shown(one_of_them={"items": [_QUEUE]})
+    model_config = shown(two_of_them={"items": [_QUEUE, _PAUSED]})
 
     items: list[QueueStatus]
 
@@ -84,10 +89,12 @@ def show_queues(query: NoQuery) -> Response:
     known = services()
     backlog, oldest = read_backlog(known.settings), read_oldest(known.settings)
     figures = {one.queue: one for one in known.figures()}
+    pauses = known.pauses()
     items = [
         QueueStatus.model_validate(
             asdict(queue)
             | {
+                "paused": asdict(pause) | {"in_force": queue.paused} if (pause := pauses.get(queue.queue)) else None,
                 "oldest": asdict(age) if (age := oldest[queue.queue]) else None,
                 "workers": figures[queue.queue].workers,
                 "last_minute": asdict(figures[queue.queue].windows[1]),
