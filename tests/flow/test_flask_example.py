@@ -193,3 +193,25 @@ def test_what_the_old_worker_has_taken_and_not_begun_it_gives_back_to_the_new_on
     moved.worker(OF_ITS_QUEUE)
     for email in emails:
         arrives(mails, email)
+
+
+TRAPS = """
+import sys
+from celery import Celery
+
+first, second = Celery("first"), Celery("second")
+first.autodiscover_tasks(["tasks"], force=True)
+assert "tasks" in sys.modules and "tasks.mail_tasks" not in sys.modules
+
+def work(): pass
+
+first.task(name="everywhere")(work)
+first.task(name="here", shared=False)(work)
+assert "everywhere" in second.tasks and "here" not in second.tasks
+"""
+
+
+def test_celery_sets_the_traps_that_the_readme_tells_of() -> None:
+    for said in ('`autodiscover_tasks(["tasks"])` imports `tasks.tasks`', "without `shared=False`"):
+        assert said in README
+    subprocess.run([sys.executable, "-c", TRAPS], cwd=EXAMPLE, env={"PYTHONDONTWRITEBYTECODE": "1"}, check=True)
