@@ -113,7 +113,7 @@ REFUSED: dict[str, tuple[Values, str]] = {
     ),
     "queue_undeclared": (
         worker("mail", queue="mails"),
-        "takes the queue mails, which is not declared: it is one of dataset,",
+        "takes the queue mails, which is not declared: it is one of ",
     ),
     "no_queue": (worker("more"), "The worker more has no queue"),
     "lists_unlike_the_declaration": (worker("mail", priorities=[0]), "scaled by the lists mail, and its queue mail is"),

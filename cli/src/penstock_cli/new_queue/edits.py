@@ -65,9 +65,7 @@ def _code(queue: NewQueue) -> Edits:
             Edit(r"^\n(?=celery = )", f"from {queue.package} import tasks as {queue.name}\n\n"),
             Edit(r",?\s*\](?=,\s*schedule=ENTRIES)", f", *{queue.name}.served()]"),
         ),
-        "services/api/tests/test_submissions.py": (
-            Edit(r"(?<=^PAYLOADS = \{\n)", f'    "{queue.name}.run": {{"subject": "a subject"}},\n'),
-        ),
+        "tests/payloads.py": (Edit(r"^\}\n\Z", f'    "{queue.name}.run": {{"subject": "a subject"}},\n}}\n'),),
         "README.md": (Edit(r"^\n(?=Besides them run )", f"{row}| {queue.pool.value} | `{queue.name}.run` |\n\n"),),
     }
 
