@@ -8,6 +8,7 @@ from threading import Thread
 import pytest
 from command_line import Penstock, RunningApi
 
+from penstock_contracts.queues import QUEUES
 from penstock_runtime.scopes import Scope
 
 REPORT = '{"dataset_id": "01936b0e-8a55-7c1c-9d4b-3f1f0a4e9a10"}'
@@ -98,7 +99,7 @@ def test_queues_are_shown_with_units(penstock: Penstock) -> None:
 
     for words in ("ops_trace", "in flight", "done/min", "run (median)"):
         assert words in shown
-    assert [queue["in_flight"] for queue in told] == [0, 0, 0, 0]
+    assert [queue["in_flight"] for queue in told] == [0] * len(QUEUES)
 
 
 def test_a_problem_is_told_with_its_code_and_request_id(penstock: Penstock) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from chaos.__main__ import options
 from chaos.plan import SHORT
+from chaos.record import TASKS
 from command_line import Penstock, RunningApi
 from sqlalchemy import text
 
-from penstock_contracts.queues import QUEUES
 from penstock_runtime.ledger.run import OPEN
 from penstock_runtime.ledger.view import FINISHED
 from penstock_runtime.settings import RuntimeSettings
@@ -89,5 +89,5 @@ def test_its_states_are_those_of_the_ledger() -> None:
     assert {state for state in first_cells("| state | means |") if state} == {*OPEN, *FINISHED}
 
 
-def test_its_figures_are_of_every_queue() -> None:
-    assert {queue.name for queue in QUEUES} <= set(first_cells("| queue | jobs |"))
+def test_its_figures_are_of_every_queue_that_chaos_loads() -> None:
+    assert {queue.name for queue in TASKS} <= set(first_cells("| queue | jobs |"))

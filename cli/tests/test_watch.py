@@ -12,6 +12,8 @@ import pytest
 from command_line import Penstock, RunningApi
 from processes import eventually
 
+from penstock_contracts.queues import QUEUES
+
 REPORT = '{"dataset_id": "01936b0e-8a55-7c1c-9d4b-3f1f0a4e9a10"}'
 FAILED = """state = 'failed', error = '{"code"\\: "rejected", "message"\\: "no such dataset"}'"""
 RUNNING = """state = 'running', progress = '{"done"\\: 500, "total"\\: 2000, "unit"\\: "rows"}'"""
@@ -111,4 +113,4 @@ def test_queues_are_shown_again_and_again(penstock: Penstock, tmp_path: Path) ->
         watching.send_signal(signal.SIGINT)
         assert watching.wait(40) == 130
     for line in log.read_text().splitlines():
-        assert [queue["queue"] for queue in json.loads(line)] == ["dataset", "generation", "mail", "ops_trace"]
+        assert [queue["queue"] for queue in json.loads(line)] == [queue.name for queue in QUEUES]

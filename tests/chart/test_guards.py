@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from chart.rendering import KEDA, Values
 
+from penstock_contracts.queues import QUEUES
+
 Refusal = Callable[..., str]
 
 FOREIGN: Values = {
@@ -111,7 +113,7 @@ REFUSED: dict[str, tuple[Values, str]] = {
     ),
     "queue_undeclared": (
         worker("mail", queue="mails"),
-        "takes the queue mails, which is not declared: it is one of dataset,",
+        "takes the queue mails, which is not declared: it is one of ",
     ),
     "no_queue": (worker("more"), "The worker more has no queue"),
     "lists_unlike_the_declaration": (worker("mail", priorities=[0]), "scaled by the lists mail, and its queue mail is"),
@@ -203,7 +205,7 @@ REFUSED: dict[str, tuple[Values, str]] = {
     "mail_login_without_secret": ({"smtp": {"username": "jobs", "tls": "tls"}}, "name the Secret with the password"),
     # Names and what the cluster lacks.
     "too_long_a_name": ({"fullnameOverride": "n" * 41}, "has 41 characters and may have 40"),
-    "too_long_a_workers_name": ({"fullnameOverride": "n" * 40}, "has 55 characters and may have 54"),
+    "too_long_a_workers_name": ({"fullnameOverride": "n" * 40}, "characters and may have 54"),
     "route_without_gateway": ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs is empty"),
     "route_without_its_api": (
         {"httpRoute": {"enabled": True, "parentRefs": [{"name": "g"}]}},
@@ -246,7 +248,7 @@ TAKEN: dict[str, Values] = {
     "giving_back": worker("dataset", giveBackAfter=30),
     "an_hpa_of_something_else": {"extraObjects": [HPA | {"spec": {"scaleTargetRef": {"name": "web"}}}]},
     "an_hpa_where_keda_is_off": worker("mail", autoscaling={"enabled": False}) | {"extraObjects": [HPA]},
-    "the_longest_name": {"fullnameOverride": "n" * 36},
+    "the_longest_name": {"fullnameOverride": "n" * (54 - max(len(f"-{queue.service}") for queue in QUEUES))},
 }
 
 

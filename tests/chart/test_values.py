@@ -54,7 +54,7 @@ def table() -> str:
     """The README's table of values."""
     rows = ["| value | default | what it is |", "| --- | --- | --- |"]
     for path, default, description in leaves(VALUES, SCHEMA):
-        shown = "the suite's four" if path == "workers" else f"`{json.dumps(default, ensure_ascii=False)}`"
+        shown = "one a queue" if path == "workers" else f"`{json.dumps(default, ensure_ascii=False)}`"
         rows.append(f"| `{path}` | {shown} | {description.replace('<', '&lt;')} |")
     return "\n".join(rows)
 

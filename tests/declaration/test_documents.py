@@ -19,6 +19,7 @@ DOCUMENTS = sorted(
         "cli/README.md",
         "charts/*/README.md",
         "k8s/**/README.md",
+        "examples/*/README.md",
     )
     for path in ROOT.glob(glob)
 )

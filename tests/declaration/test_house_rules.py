@@ -3,7 +3,7 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("libs", "services", "cli", "tests", "scripts", "bench")
+FOLDERS = ("libs", "services", "cli", "tests", "scripts", "bench", "examples")
 MOST_LINES = 300
 SAY_NOTHING = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
 

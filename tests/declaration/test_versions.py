@@ -17,6 +17,7 @@ FOLDERS = [
 REQUIREMENTS = ROOT / "requirements"
 APART = ("fuzz", "compat")
 EXPORTS = sorted(REQUIREMENTS.glob("*.txt"))
+EXAMPLES = sorted(ROOT.glob("examples/*/requirements.txt"))
 
 member = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 export = pytest.mark.parametrize("path", EXPORTS, ids=lambda path: path.name)
@@ -63,6 +64,11 @@ def test_there_is_one_export_for_each_member_besides_the_tools() -> None:
 @member
 def test_a_member_installs_versions_that_development_has(folder: Path) -> None:
     path = REQUIREMENTS / f"{folder.name}.txt"
+    assert versions(installed(path)) <= versions(installed(REQUIREMENTS / "dev.txt"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_an_example_runs_in_the_tests_with_the_versions_that_it_names(path: Path) -> None:
     assert versions(installed(path)) <= versions(installed(REQUIREMENTS / "dev.txt"))
 
 

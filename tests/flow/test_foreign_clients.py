@@ -12,6 +12,7 @@ import redis_users
 import sqlalchemy
 from celery import Celery
 from celery.exceptions import TaskRevokedError
+from payloads import PAYLOADS
 from processes import Running
 
 from penstock_contracts.dataset import IMPORT_FILE, SWEEP_STORAGE
@@ -20,7 +21,7 @@ from penstock_contracts.mail import REGISTRATION_CONFIRMATION
 from penstock_contracts.ops_trace import PRUNE, USER_ACTIONS, WEBHOOK
 from penstock_contracts.queues import QUEUES
 from penstock_contracts.task import Task
-from penstock_contracts.tasks import TASKS
+from penstock_contracts.tasks import STARTABLE, TASKS
 from penstock_runtime.errors import Rejected
 from penstock_runtime.ledger import JobView, read_job
 from penstock_runtime.schema import files
@@ -97,6 +98,9 @@ def test_every_served_task_is_sent_and_its_result_read(
         told.get(timeout=30)
     served[WEBHOOK.name] = told.state
 
+    for task in STARTABLE:
+        if task.name not in served:
+            served[task.name] = send(client, task, **PAYLOADS[task.name]).get(timeout=30)
     assert set(served) == {task.name for task in TASKS}
     assert job(imported.id).tenant == "default"
     with database.connect() as connection:

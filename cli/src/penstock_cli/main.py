@@ -16,6 +16,7 @@ from penstock_cli.client.queues import queues
 from penstock_cli.client.secret import webhook_secret
 from penstock_cli.local.interrupts import counted
 from penstock_cli.local.supervisor import Interrupted
+from penstock_cli.new_queue.command import new
 from penstock_cli.statuses import Status, status_of
 from penstock_runtime.errors import PenstockError
 from penstock_runtime.scopes import USUAL_SCOPES, Scope
@@ -33,7 +34,8 @@ key_commands = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 app.add_typer(key_commands, name="keys")
 app.add_typer(jobs, name="jobs")
 app.add_typer(dead_letters, name="dead-letters")
-app.command()(queues)
+app.add_typer(queues, name="queues")
+queues.command()(new)
 app.command()(pause)
 app.command()(resume)
 app.command()(drain)

@@ -12,12 +12,7 @@ def test_the_normal_list_is_called_like_its_queue_and_bulk_lies_behind_it():
 
 
 def test_what_is_in_flight_has_a_key_of_its_own_for_each_queue():
-    assert [queue.unacked_key for queue in QUEUES] == [
-        "unacked:dataset",
-        "unacked:generation",
-        "unacked:mail",
-        "unacked:ops_trace",
-    ]
+    assert [queue.unacked_key for queue in QUEUES] == [f"unacked:{queue.name}" for queue in QUEUES]
 
 
 def test_dead_letters_have_keys_of_their_own_for_each_queue():

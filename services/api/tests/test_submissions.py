@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 from flask.testing import FlaskClient
+from payloads import PAYLOADS
 
 from penstock_api.app import Api
 from penstock_contracts.tasks import INTERNAL, STARTABLE, TASKS
@@ -15,14 +16,6 @@ from penstock_runtime.schema import jobs
 
 ID = "01936b0e-8a55-7c1c-9d4b-3f1f0a4e9a10"
 REPORT = {"task": "generation.report", "payload": {"dataset_id": ID}}
-ACTIONS = [{"user_id": "u", "action": "login", "at": "2026-05-01T08:30:00Z"}]
-
-PAYLOADS = {
-    "dataset.import_file": {"file_id": ID, "name": "a.csv"},
-    "generation.report": {"dataset_id": ID},
-    "mail.registration_confirmation": {"email": "li.wei@example.com"},
-    "ops_trace.user_actions": {"actions": ACTIONS},
-}
 
 
 def ahead(**much: float) -> str:

@@ -13,14 +13,19 @@ if TYPE_CHECKING:
     from penstock_cli.client.api import Api
 
 
-def queues(
+queues = typer.Typer(rich_markup_mode="markdown")
+
+
+@queues.callback(invoke_without_command=True)
+def show_queues(
+    context: typer.Context,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and show it anew, until ctrl-C.")] = False,
     every: Annotated[float, typer.Option(help="Seconds between two looks of --watch.", min=1, max=3600)] = 1,
     as_json: Json = False,
     api: Url = None,
     state: State = HERE,
 ) -> None:
-    """Show what waits in each queue, what runs, and how fast it goes.
+    """Show what waits in each queue, what runs, and how fast it goes; or add one to the repository, with `new`.
 
     "≥" before an age: another sender's message, which has waited since it was first seen, or longer. Workers are those
     who have a job or finished one in the last 5 minutes. Rates and times are of the last minute.
@@ -31,6 +36,8 @@ def queues(
     penstock queues --watch --every 60 --json >> queues.jsonl
     ```
     """
+    if context.invoked_subcommand:
+        return
     from penstock_cli.client.tables import queues_table
 
     with connected(api, state) as asked:

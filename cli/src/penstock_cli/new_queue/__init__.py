@@ -1,0 +1,1 @@
+"""`penstock queues new`: a queue more in a copy of the repository."""
