@@ -60,14 +60,12 @@ class Turns:
     def work(self, most: float) -> int:
         """Do what there is to do now, and return how many messages were delivered: `most`, or fewer.
 
-        Raises what redis-py does when the connection is gone.
+        What one claim took, however much there is: a pool that runs a task while it is delivered has room again at
+        once, and the caller's loop is to stop, to answer and to keep time between two. Raises what redis-py does when
+        the connection is gone.
         """
-        delivered = 0
-        while delivered < most:
-            count = self._deliver(most - delivered)
-            delivered += count
-            if count == 0 and not self._take_turn():
-                break
+        while not (delivered := self._deliver(most)) and self._take_turn():
+            pass
         return delivered
 
     def seconds_to_wait(self) -> float:
