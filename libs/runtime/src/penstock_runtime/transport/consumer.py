@@ -64,7 +64,7 @@ class Consumer(CeleryConsumer):
             answer = None
         else:
             answer = super().call_soon(p, *arguments, **options)
-        if not self.hub and self.connection:
+        if self.connection:
             self.connection.transport.cycle.ring()
         return answer
 
