@@ -188,8 +188,38 @@ def test_a_push_that_comes_with_the_answer_to_a_claim_is_not_overlooked(consumer
     assert consumer.received == list(range(300))
 
 
-def test_one_message_that_cannot_be_read_is_a_dead_letter_also_for_who_asks_for_it(own_redis, server):
-    server.lpush("shop", "no JSON at all")
+NO_MESSAGES = {
+    "no JSON": "no JSON at all",
+    "nested too deep": "[" * 200_000,
+    "no base64": '{"body": "aGVsbG8", "properties": {"body_encoding": "base64"}}',
+    "an unknown encoding": '{"body": "aGVsbG8=", "properties": {"body_encoding": "base65"}}',
+    "a body that is no text": '{"body": [1], "properties": {"body_encoding": "base64"}}',
+    "no number": '{"properties": {}, "headers": {"x": {"__type__": "decimal", "__value__": "x"}}}',
+}
+
+
+@pytest.mark.parametrize("text", NO_MESSAGES.values(), ids=NO_MESSAGES)
+def test_a_message_that_cannot_be_read_is_a_dead_letter_and_the_next_one_is_delivered(consumer, send, server, text):
+    server.lpush("shop", text)
+    send(1)
+    consumer.wait()
+    assert consumer.received == [1]
+    assert "undecodable" in server.hvals("dead:shop")[0]
+    assert server.hlen("unacked:shop") == 0
+
+
+@pytest.mark.parametrize("died", ["null", '"x"', "1e999"])
+def test_a_count_of_deliveries_that_is_none_harms_nobody(consumer, server, died):
+    headers = f'{{"penstock": {{"attempts_left": 1}}, "penstock_deliveries": {died}}}'
+    about = '"content-type": "application/json", "properties": {}'
+    server.lpush("shop", f'{{"body": "1", {about}, "headers": {headers}}}')
+    consumer.wait()
+    assert consumer.received == [1]
+
+
+@pytest.mark.parametrize("text", NO_MESSAGES.values(), ids=NO_MESSAGES)
+def test_one_message_that_cannot_be_read_is_a_dead_letter_also_for_who_asks_for_it(own_redis, server, text):
+    server.lpush("shop", text)
     with Connection(
         own_redis.server.url, transport="penstock_runtime.transport:Transport", transport_options=OPTIONS
     ) as connection:

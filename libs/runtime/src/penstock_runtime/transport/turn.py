@@ -44,6 +44,7 @@ class Turns:
     most_deliveries: int
     keys_of: Any
     bury: Any
+    decode_body: Any
     _queue_cycle: Any
 
     def start_turns(self) -> None:
@@ -208,7 +209,10 @@ class Turns:
     def read(self, keys: QueueKeys, tag: str, raw: bytes) -> dict[str, Any] | None:
         """The message of a claim; None where it is not readable, and was buried."""
         try:
-            return parsed(raw)
+            message = parsed(raw)
+            if message.get("body"):  # kombu's loop would end at one that it cannot decode
+                self.decode_body(message["body"], message["properties"].get("body_encoding"))
+            return message
         except UNREADABLE:
             log.error("undecodable", queue=keys.queue, bytes=len(raw), then="a dead letter")
             self.bury(tag, "undecodable", None)
@@ -246,9 +250,10 @@ def runs_alone(message: dict[str, Any], most_deliveries: int) -> bool:
     Its neighbours are not to die with it. The ledger says so of its jobs, whose attempts it counts.
     """
     headers = message["headers"]
-    died = headers.get(DELIVERIES, 0)
+    died = headers.get(DELIVERIES)
+    died = died if isinstance(died, int) else 0
     ledger = headers.get(HEADER)
     if isinstance(ledger, dict):
         left = ledger.get("attempts_left")
         return bool(ledger.get("alone")) or (isinstance(left, int) and died > 0 and left - died <= 1)
-    return isinstance(died, int) and died >= most_deliveries - 1
+    return died >= most_deliveries - 1
