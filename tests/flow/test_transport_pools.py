@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from celery import Celery
 from processes import eventually
 from shops import Start, numbers, stock_client
 
@@ -39,3 +40,32 @@ def test_a_worker_with_one_thread_goes_from_task_to_task(
         send(number, 0)
     eventually(lambda: numbers(broker, "ended") == list(range(30)), "all thirty have run, in order", seconds=60)
     assert time.monotonic() - began < 8, "it waits for no timer between two tasks"
+
+
+def test_a_task_that_waits_for_its_time_over_a_lost_connection_runs_once(
+    broker: Any, start_shop: Start, redis_url: str, send: Callable[[int, float], None]
+) -> None:
+    worker = start_shop("gevent")
+    with Celery(broker=redis_url, set_as_current=False) as client:
+        client.conf.broker_transport = "kombu.transport.redis:Transport"
+        client.send_task("pack", (1, 0), queue="shop", countdown=5)
+        client.send_task("pack", (2, 0), queue="shop", countdown=7)
+    eventually(lambda: worker.text().count(" received") == 2, "both wait for its time")
+    broker.client_kill_filter(_type="normal", skipme=True)
+    eventually(lambda: 2 in numbers(broker, "ended"), "the later one has run")
+    assert numbers(broker, "begun") == [1, 2]
+
+
+def test_what_waits_for_a_thread_over_two_lost_connections_runs_once(
+    broker: Any, start_shop: Start, send: Callable[[int, float | None], None]
+) -> None:
+    worker = start_shop("threads", worker_prefetch_multiplier=3)
+    for number in range(3):
+        send(number, None)
+    eventually(lambda: numbers(broker, "begun") and broker.hlen("unacked:shop") == 3, "two wait for the first one")
+    for connections in (2, 3):
+        broker.client_kill_filter(_type="normal", skipme=True)
+        eventually(lambda count=connections: worker.text().count("Connected to") >= count, "it has another connection")
+    broker.set("go", "now")
+    eventually(lambda: broker.hlen("unacked:shop") + broker.llen("shop") == 0, "all are acknowledged")
+    assert numbers(broker, "begun") == [0, 1, 2]
