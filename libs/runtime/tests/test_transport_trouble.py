@@ -6,7 +6,7 @@ import threading
 
 import pytest
 import redis
-from kombu import Connection, Queue
+from kombu import Connection, Exchange, Queue
 from kombu.utils.eventio import READ
 
 OPTIONS = {"sep": ":", "priority_steps": [0, 5], "socket_timeout": 0.5}
@@ -248,3 +248,20 @@ def test_several_queues_in_one_hash_are_refused(own_redis):
         queues = [Queue("shop", channel=connection.default_channel), Queue("mail", channel=connection.default_channel)]
         with pytest.raises(ValueError, match=r"unacked_key.*\{queue\}"):
             connection.Consumer(queues).consume()
+
+
+def test_a_broadcast_comes_while_messages_wait(consumer, send):
+    exchange = Exchange("news", "fanout")
+    with consumer.connection.Consumer(
+        [Queue("news", exchange)],
+        callbacks=[lambda *of_it: consumer.take(*of_it)],
+        channel=consumer.connection.channel(),
+    ):
+        consumer.wait()  # the answer to its subscription
+        for number in range(50):
+            send(number)
+        consumer.wait()
+        consumer.connection.Producer(serializer="json").publish("news", exchange=exchange)
+        while "news" not in consumer.received:
+            consumer.wait()
+    assert len(consumer.received) < 10

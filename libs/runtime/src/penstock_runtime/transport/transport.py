@@ -72,7 +72,11 @@ class Poller(stock.MultiChannelPoller):
         """For consumers without a loop of Celery's: deliver, or wait and deliver. Raises Empty after `timeout`."""
         self._in_protected_read = True
         try:
-            if self._turns() or self._wait(timeout):
+            delivered = self._turns()
+            if delivered and not any(channel.active_fanout_queues for channel in self._channels):
+                return
+            # Broadcasts have their turn too, however many messages wait.
+            if self._wait(0 if delivered else timeout) or delivered:
                 return
             if not self._turns():
                 raise Empty
