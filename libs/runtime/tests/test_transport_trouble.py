@@ -1,5 +1,6 @@
 """What a consumer does when Redis answers otherwise than it should, or not at all."""
 
+import json
 import signal
 import socket
 import threading
@@ -265,3 +266,12 @@ def test_a_broadcast_comes_while_messages_wait(consumer, send):
         while "news" not in consumer.received:
             consumer.wait()
     assert len(consumer.received) < 10
+
+
+def test_no_process_has_died_with_what_is_sent_again_with_its_headers(consumer, server):
+    """As a Celery task that retries does."""
+    server.lpush("shop", '{"body": "1", "properties": {}, "headers": {"penstock_deliveries": 3, "x": 1}}')
+    send = consumer.connection.Producer(serializer="json").publish
+    consumer.take = lambda body, message: (send(2, routing_key="later", headers=message.headers), message.ack())
+    consumer.wait()
+    assert json.loads(server.lindex("later", 0))["headers"] == {"x": 1}

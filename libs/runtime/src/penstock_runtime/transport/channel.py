@@ -12,7 +12,7 @@ import redis
 from kombu.transport import redis as stock
 from redis.maint_notifications import MaintNotificationsConfig
 
-from penstock_runtime.headers import ENQUEUED_AT
+from penstock_runtime.headers import DELIVERIES, ENQUEUED_AT
 from penstock_runtime.transport import leavings
 from penstock_runtime.transport.abandoned import Limits, dead_letter
 from penstock_runtime.transport.in_flight import InFlight, in_flight_at
@@ -201,6 +201,9 @@ class Channel(Turns, stock.Channel):
 
     def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:
         message["properties"].setdefault(ENQUEUED_AT, round(time.time(), 3))
+        # A task that sends itself again sends its headers with it; no process has died with the new message.
+        if DELIVERIES in (headers := message.get("headers") or {}):
+            message = message | {"headers": {name: headers[name] for name in headers if name != DELIVERIES}}
         super()._put(queue, message, **options)
 
     def settled(self) -> None:
