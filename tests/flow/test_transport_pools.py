@@ -1,5 +1,6 @@
 """A plain Celery application on pools that the suite does not use itself, with what its users do to them."""
 
+import json
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,12 @@ from shops import Start, numbers, stock_client
 def send(redis_url: str) -> Iterator[Callable[[int, float | None], None]]:
     with stock_client(redis_url) as send:
         yield send
+
+
+def send_for_later(url: str, number: int, seconds: float) -> None:
+    with Celery(broker=url, set_as_current=False) as client:
+        client.conf.broker_transport = "kombu.transport.redis:Transport"
+        client.send_task("pack", (number, 0), queue="shop", countdown=seconds)
 
 
 def test_a_solo_worker_stops_after_its_task_however_many_wait(
@@ -46,10 +53,8 @@ def test_a_task_that_waits_for_its_time_over_a_lost_connection_runs_once(
     broker: Any, start_shop: Start, redis_url: str, send: Callable[[int, float], None]
 ) -> None:
     worker = start_shop("gevent")
-    with Celery(broker=redis_url, set_as_current=False) as client:
-        client.conf.broker_transport = "kombu.transport.redis:Transport"
-        client.send_task("pack", (1, 0), queue="shop", countdown=5)
-        client.send_task("pack", (2, 0), queue="shop", countdown=7)
+    send_for_later(redis_url, 1, 5)
+    send_for_later(redis_url, 2, 7)
     eventually(lambda: worker.text().count(" received") == 2, "both wait for its time")
     broker.client_kill_filter(_type="normal", skipme=True)
     eventually(lambda: 2 in numbers(broker, "ended"), "the later one has run")
@@ -69,3 +74,16 @@ def test_what_waits_for_a_thread_over_two_lost_connections_runs_once(
     broker.set("go", "now")
     eventually(lambda: broker.hlen("unacked:shop") + broker.llen("shop") == 0, "all are acknowledged")
     assert numbers(broker, "begun") == [0, 1, 2]
+
+
+def test_what_waits_for_its_time_on_its_last_try_keeps_no_other_out(
+    broker: Any, start_shop: Start, redis_url: str, send: Callable[[int, float], None]
+) -> None:
+    send_for_later(redis_url, 1, 600)
+    message = json.loads(broker.lpop("shop"))
+    message["headers"]["penstock_deliveries"] = 4
+    broker.lpush("shop", json.dumps(message))
+    worker = start_shop("gevent")
+    eventually(lambda: worker.text().count(" received") == 1, "it waits for its time")
+    send(2, 0)
+    eventually(lambda: numbers(broker, "ended") == [2], "the other one has run", seconds=10)

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
@@ -198,7 +199,8 @@ class Turns:
             message = self.read(keys, tag, raw) if self.in_flight.is_held(tag) else None
             if message is None:
                 continue
-            if runs_alone(message, self.most_deliveries):
+            # Until its time comes it would keep all others out, and does no harm.
+            if runs_alone(message, self.most_deliveries) and not is_early(message["headers"].get("eta")):
                 self._solitary.append((keys, tag, message))
                 count += self._deliver_alone()
             else:
@@ -257,3 +259,12 @@ def runs_alone(message: dict[str, Any], most_deliveries: int) -> bool:
         left = ledger.get("attempts_left")
         return bool(ledger.get("alone")) or (isinstance(left, int) and died > 0 and left - died <= 1)
     return died >= most_deliveries - 1
+
+
+def is_early(eta: object) -> bool:
+    """Whether this is a time that is still to come."""
+    try:
+        at = datetime.fromisoformat(str(eta))
+    except ValueError:
+        return False
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)) > datetime.now(UTC)
