@@ -87,3 +87,13 @@ def test_what_waits_for_its_time_on_its_last_try_keeps_no_other_out(
     eventually(lambda: worker.text().count(" received") == 1, "it waits for its time")
     send(2, 0)
     eventually(lambda: numbers(broker, "ended") == [2], "the other one has run", seconds=10)
+
+
+def test_a_worker_that_is_to_prefetch_nothing_takes_what_runs(
+    broker: Any, start_shop: Start, send: Callable[[int, float | None], None]
+) -> None:
+    for number in range(6):
+        send(number, None)
+    start_shop("prefork", concurrency=2, worker_disable_prefetch=True, worker_prefetch_multiplier=10)
+    eventually(lambda: sorted(numbers(broker, "begun")) == [0, 1], "two run")
+    assert broker.llen("shop") == 4

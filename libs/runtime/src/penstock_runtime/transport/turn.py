@@ -85,7 +85,10 @@ class Turns:
     def _room(self) -> int:
         if self._solitary or (self._alone and self.in_flight.is_held(self._alone)):
             return 0
-        return max(0, self.qos.room()) if self.qos.can_consume() else 0
+        if not self.qos.can_consume():
+            return 0
+        # Celery's `worker_disable_prefetch` puts a limit of its own there, which is to be asked before each message.
+        return 1 if "can_consume" in vars(self.qos) else max(0, self.qos.room())
 
     def _take_turn(self) -> bool:
         """Whether something may be there to deliver, or to claim."""
