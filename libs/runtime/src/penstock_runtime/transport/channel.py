@@ -71,10 +71,11 @@ class Channel(Turns, stock.Channel):
 
     @cached_property
     def in_flight(self) -> InFlight:
-        """What this process holds of this Redis, whichever channel claimed it."""
+        """What this process holds of this Redis, whichever channel claimed it. A worker's is apart from what its tasks
+        read themselves: that takes none of its room, and does not go back when the worker's connection is lost."""
         info = self.connection.client
         server = f"{info.alt or info.hostname}:{info.port}/{info.virtual_host}"
-        address = f"{info.userid or ''}@{server} {self.global_keyprefix}"
+        address = f"{info.userid or ''}@{server} {self.global_keyprefix} {'worker' if self.outlives else ''}"
         limits = Limits(self.abandoned_after, self.visibility_timeout, self.most_deliveries, self.most_dead_letters)
         pools = self._own_pool(), self._own_pool()
         return in_flight_at(address, lambda: InFlight(pools, limits, self.global_keyprefix))
