@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 import structlog
+from kombu.utils.scheduling import priority_cycle
 
 from penstock_runtime.headers import DELIVERIES, HEADER
 from penstock_runtime.transport.abandoned import UNREADABLE
@@ -132,8 +133,8 @@ class Turns:
 
     def _claim(self, queues: Sequence[QueueKeys], room: int, now: float) -> int:
         says = "2" if room == 0 or now - self._said_at > SAY_EVERY else "1"
-        floor = 0
-        if room:
+        floor = -1 if isinstance(self._queue_cycle, priority_cycle) else 0
+        if room and floor == 0:
             self._claims += 1
             floor = math.ceil(room / FLOOR_EVERY) if self._claims % FLOOR_EVERY == 0 else 0
         claimed, watching = self.run_turn(queues, room, floor, says)
