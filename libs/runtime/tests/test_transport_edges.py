@@ -239,6 +239,20 @@ def test_a_message_without_headers_is_returned_to_its_own_list(client):
     assert now_in(client).lists == {"mail": [], "mail:5": [0]}
 
 
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"headers": {"penstock_deliveries": 1e999}, "properties": {}}'])
+def test_what_is_abandoned_and_cannot_be_read_is_a_dead_letter_and_keeps_nobody_else_there(client, text):
+    client.lpush("mail", text)
+    publish(client, [0])
+    dead, judge = ours(client), ours(client)
+    dead.turn([MAIL], 2)
+    age(client, OLD)
+    judged(judge)
+    judge.return_judged()
+    assert client.hlen(MAIL.dead) == 1
+    assert client.llen("mail") == 1
+    assert client.hlen(MAIL.unacked) == 0
+
+
 def test_only_the_newest_dead_letters_are_kept(client):
     publish(client, range(LIMITS.dead_letters + 2))
     process = ours(client)

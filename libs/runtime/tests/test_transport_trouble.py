@@ -1,12 +1,13 @@
 """What a consumer does when Redis answers otherwise than it should, or not at all."""
 
+import json
 import signal
 import socket
 import threading
 
 import pytest
 import redis
-from kombu import Connection, Queue
+from kombu import Connection, Exchange, Queue
 from kombu.utils.eventio import READ
 
 OPTIONS = {"sep": ":", "priority_steps": [0, 5], "socket_timeout": 0.5}
@@ -188,8 +189,38 @@ def test_a_push_that_comes_with_the_answer_to_a_claim_is_not_overlooked(consumer
     assert consumer.received == list(range(300))
 
 
-def test_one_message_that_cannot_be_read_is_a_dead_letter_also_for_who_asks_for_it(own_redis, server):
-    server.lpush("shop", "no JSON at all")
+NO_MESSAGES = {
+    "no JSON": "no JSON at all",
+    "nested too deep": "[" * 200_000,
+    "no base64": '{"body": "aGVsbG8", "properties": {"body_encoding": "base64"}}',
+    "an unknown encoding": '{"body": "aGVsbG8=", "properties": {"body_encoding": "base65"}}',
+    "a body that is no text": '{"body": [1], "properties": {"body_encoding": "base64"}}',
+    "no number": '{"properties": {}, "headers": {"x": {"__type__": "decimal", "__value__": "x"}}}',
+}
+
+
+@pytest.mark.parametrize("text", NO_MESSAGES.values(), ids=NO_MESSAGES)
+def test_a_message_that_cannot_be_read_is_a_dead_letter_and_the_next_one_is_delivered(consumer, send, server, text):
+    server.lpush("shop", text)
+    send(1)
+    consumer.wait()
+    assert consumer.received == [1]
+    assert "undecodable" in server.hvals("dead:shop")[0]
+    assert server.hlen("unacked:shop") == 0
+
+
+@pytest.mark.parametrize("died", ["null", '"x"', "1e999"])
+def test_a_count_of_deliveries_that_is_none_harms_nobody(consumer, server, died):
+    headers = f'{{"penstock": {{"attempts_left": 1}}, "penstock_deliveries": {died}}}'
+    about = '"content-type": "application/json", "properties": {}'
+    server.lpush("shop", f'{{"body": "1", {about}, "headers": {headers}}}')
+    consumer.wait()
+    assert consumer.received == [1]
+
+
+@pytest.mark.parametrize("text", NO_MESSAGES.values(), ids=NO_MESSAGES)
+def test_one_message_that_cannot_be_read_is_a_dead_letter_also_for_who_asks_for_it(own_redis, server, text):
+    server.lpush("shop", text)
     with Connection(
         own_redis.server.url, transport="penstock_runtime.transport:Transport", transport_options=OPTIONS
     ) as connection:
@@ -218,3 +249,29 @@ def test_several_queues_in_one_hash_are_refused(own_redis):
         queues = [Queue("shop", channel=connection.default_channel), Queue("mail", channel=connection.default_channel)]
         with pytest.raises(ValueError, match=r"unacked_key.*\{queue\}"):
             connection.Consumer(queues).consume()
+
+
+def test_a_broadcast_comes_while_messages_wait(consumer, send):
+    exchange = Exchange("news", "fanout")
+    with consumer.connection.Consumer(
+        [Queue("news", exchange)],
+        callbacks=[lambda *of_it: consumer.take(*of_it)],
+        channel=consumer.connection.channel(),
+    ):
+        consumer.wait()  # the answer to its subscription
+        for number in range(50):
+            send(number)
+        consumer.wait()
+        consumer.connection.Producer(serializer="json").publish("news", exchange=exchange)
+        while "news" not in consumer.received:
+            consumer.wait()
+    assert len(consumer.received) < 10
+
+
+def test_no_process_has_died_with_what_is_sent_again_with_its_headers(consumer, server):
+    """As a Celery task that retries does."""
+    server.lpush("shop", '{"body": "1", "properties": {}, "headers": {"penstock_deliveries": 3, "x": 1}}')
+    send = consumer.connection.Producer(serializer="json").publish
+    consumer.take = lambda body, message: (send(2, routing_key="later", headers=message.headers), message.ack())
+    consumer.wait()
+    assert json.loads(server.lindex("later", 0))["headers"] == {"x": 1}

@@ -14,7 +14,8 @@ from penstock_runtime.transport.scripts import BURY, PUT_BACK, TAG
 
 log = structlog.get_logger(__name__)
 
-UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a message raises that is none, whatever it is instead."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import redis
 from kombu.transport import redis as stock
 from redis.maint_notifications import MaintNotificationsConfig
 
-from penstock_runtime.headers import ENQUEUED_AT
+from penstock_runtime.headers import DELIVERIES, ENQUEUED_AT
 from penstock_runtime.transport import leavings
 from penstock_runtime.transport.abandoned import Limits, dead_letter
 from penstock_runtime.transport.in_flight import InFlight, in_flight_at
@@ -71,10 +71,11 @@ class Channel(Turns, stock.Channel):
 
     @cached_property
     def in_flight(self) -> InFlight:
-        """What this process holds of this Redis, whichever channel claimed it."""
+        """What this process holds of this Redis, whichever channel claimed it. A worker's is apart from what its tasks
+        read themselves: that takes none of its room, and does not go back when the worker's connection is lost."""
         info = self.connection.client
         server = f"{info.alt or info.hostname}:{info.port}/{info.virtual_host}"
-        address = f"{info.userid or ''}@{server} {self.global_keyprefix}"
+        address = f"{info.userid or ''}@{server} {self.global_keyprefix} {'worker' if self.outlives else ''}"
         limits = Limits(self.abandoned_after, self.visibility_timeout, self.most_deliveries, self.most_dead_letters)
         pools = self._own_pool(), self._own_pool()
         return in_flight_at(address, lambda: InFlight(pools, limits, self.global_keyprefix))
@@ -201,6 +202,9 @@ class Channel(Turns, stock.Channel):
 
     def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:
         message["properties"].setdefault(ENQUEUED_AT, round(time.time(), 3))
+        # A task that sends itself again sends its headers with it; no process has died with the new message.
+        if DELIVERIES in (headers := message.get("headers") or {}):
+            message = message | {"headers": {name: headers[name] for name in headers if name != DELIVERIES}}
         super()._put(queue, message, **options)
 
     def settled(self) -> None:

@@ -21,6 +21,9 @@ SETTLES = (KombuMessage.ack_log_error, KombuMessage.reject_log_error)
 class Consumer(CeleryConsumer):
     """Settles at once, in whatever thread a task ended, and keeps what runs when the connection is lost."""
 
+    _kept: frozenset[str] | set[str] = frozenset()
+    """Deliveries that the pool has, and goes on with, since an earlier connection."""
+
     class Blueprint(CeleryConsumer.Blueprint):
         """Celery's steps. A Redis that refuses what they ask of it is a lost connection, and not the worker's end."""
 
@@ -64,7 +67,7 @@ class Consumer(CeleryConsumer):
             answer = None
         else:
             answer = super().call_soon(p, *arguments, **options)
-        if not self.hub and self.connection:
+        if self.connection:
             self.connection.transport.cycle.ring()
         return answer
 
@@ -89,12 +92,32 @@ class Consumer(CeleryConsumer):
         if in_flight is None:
             return
         goes_on = set(state.active_requests)
-        if getattr(self.pool, "is_green", False):
-            goes_on |= set(state.reserved_requests)  # each has its greenlet already
-        kept = {request.message.delivery_tag for request in goes_on}
+        if not getattr(self.pool, "uses_semaphore", False):  # any but prefork's drops nothing that it was given
+            goes_on |= set(state.reserved_requests)
+        # Celery forgets at each lost connection what was reserved before it.
+        kept = self._kept | {request.message.delivery_tag for request in goes_on}
         for tag in in_flight.tags(newest_first=True):
             if tag not in kept:
                 in_flight.give_back(tag, front=True)
+        self._kept = {tag for tag in kept if in_flight.is_held(tag)}
+
+    def apply_eta_task(self, task: Any) -> None:
+        """Its time has come."""
+        if self._is_still_held(task):
+            super().apply_eta_task(task)
+
+    def _limit_post_eta(self, request: Any, bucket: Any, tokens: int) -> Any:
+        """The same, of a task with a rate limit."""
+        return super()._limit_post_eta(request, bucket, tokens) if self._is_still_held(request) else None
+
+    def _is_still_held(self, request: Any) -> bool:
+        """Whether it is still this process's. A timer may outlive its connection, with which the message went back."""
+        message, in_flight = request.message, self._in_flight()
+        if in_flight is None or not isinstance(message, Message) or in_flight.is_held(message.delivery_tag):
+            return True
+        if message.channel is self.task_consumer.channel:
+            self.qos.decrement_eventually()
+        return False
 
     def _in_flight(self) -> Any:
         consumer = getattr(self, "task_consumer", None)

@@ -55,6 +55,7 @@ TURN = Script(
 --       first. Of a queue whose `paused` holds anything, nothing is claimed.
 -- ARGV: process, first number, want, lists a queue, floor, listening, wake prefix; then for each queue its name as
 --       JSON, how many tags to remove, and these.
+-- floor: how many to take from the least urgent list first; -1 where the queues' order is to be kept: no fair shares.
 -- listening: 0 not, 1 this process waits and said so lately, 2 it has to say so.
 -- Returns {queue, tag, message, ...}, and for each queue whether this process watches its lists.
 local process, number, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -127,7 +128,7 @@ if floor > 0 then
   end
 end
 for list = 1, lists do
-  if open > 1 then
+  if open > 1 and floor >= 0 then
     local share = math.ceil(want / open)
     for queue = 1, queues do take(queue, list, share) end
   end

@@ -3,6 +3,7 @@
 import socket
 from contextlib import suppress
 from queue import Empty
+from threading import get_ident
 from typing import Any
 
 from kombu.transport import redis as stock
@@ -20,6 +21,7 @@ class Poller(stock.MultiChannelPoller):
         self._wires: dict[int, Any] = {}
         self._bell: tuple[socket.socket, socket.socket] | None = None
         self._waiting = False
+        self._thread_of_loop: int | None = None
 
     def on_poll_init(self, poller: Any) -> None:
         """A Celery worker's loop has begun."""
@@ -35,6 +37,7 @@ class Poller(stock.MultiChannelPoller):
 
     def join(self, loop: Any) -> None:
         """Be able to end the waits of a Celery worker's loop."""
+        self._thread_of_loop = get_ident()
         loop.add_reader(self._a_bell(), self._silence)
 
     def _attend(self, channel: Any) -> None:
@@ -69,7 +72,11 @@ class Poller(stock.MultiChannelPoller):
         """For consumers without a loop of Celery's: deliver, or wait and deliver. Raises Empty after `timeout`."""
         self._in_protected_read = True
         try:
-            if self._turns() or self._wait(timeout):
+            delivered = self._turns()
+            if delivered and not any(channel.active_fanout_queues for channel in self._channels):
+                return
+            # Broadcasts have their turn too, however many messages wait.
+            if self._wait(0 if delivered else timeout) or delivered:
                 return
             if not self._turns():
                 raise Empty
@@ -118,14 +125,15 @@ class Poller(stock.MultiChannelPoller):
 
     def ring(self) -> None:
         """End the wait under way, from any thread: something was settled, and Redis is to hear of it."""
-        if self._waiting:
+        if self._waiting or self._thread_of_loop not in (None, get_ident()):
             self._waiting = False
             self._ring()
 
     def _ring(self) -> None:
-        if self._bell is not None:
+        bell = self._bell  # which the loop's thread may take away
+        if bell is not None:
             with suppress(OSError):  # it rings already
-                self._bell[1].send(b"!")
+                bell[1].send(b"!")
 
     def _silence(self) -> bool:
         assert self._bell is not None

@@ -4,11 +4,13 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
 import redis
 import structlog
+from kombu.utils.scheduling import priority_cycle
 
 from penstock_runtime.headers import DELIVERIES, HEADER
 from penstock_runtime.transport.abandoned import UNREADABLE
@@ -44,6 +46,7 @@ class Turns:
     most_deliveries: int
     keys_of: Any
     bury: Any
+    decode_body: Any
     _queue_cycle: Any
 
     def start_turns(self) -> None:
@@ -60,14 +63,12 @@ class Turns:
     def work(self, most: float) -> int:
         """Do what there is to do now, and return how many messages were delivered: `most`, or fewer.
 
-        Raises what redis-py does when the connection is gone.
+        What one claim took, however much there is: a pool that runs a task while it is delivered has room again at
+        once, and the caller's loop is to stop, to answer and to keep time between two. Raises what redis-py does when
+        the connection is gone.
         """
-        delivered = 0
-        while delivered < most:
-            count = self._deliver(most - delivered)
-            delivered += count
-            if count == 0 and not self._take_turn():
-                break
+        while not (delivered := self._deliver(most)) and self._take_turn():
+            pass
         return delivered
 
     def seconds_to_wait(self) -> float:
@@ -85,7 +86,10 @@ class Turns:
     def _room(self) -> int:
         if self._solitary or (self._alone and self.in_flight.is_held(self._alone)):
             return 0
-        return max(0, self.qos.room()) if self.qos.can_consume() else 0
+        if not self.qos.can_consume():
+            return 0
+        # Celery's `worker_disable_prefetch` puts a limit of its own there, which is to be asked before each message.
+        return 1 if "can_consume" in vars(self.qos) else max(0, self.qos.room())
 
     def _take_turn(self) -> bool:
         """Whether something may be there to deliver, or to claim."""
@@ -129,8 +133,8 @@ class Turns:
 
     def _claim(self, queues: Sequence[QueueKeys], room: int, now: float) -> int:
         says = "2" if room == 0 or now - self._said_at > SAY_EVERY else "1"
-        floor = 0
-        if room:
+        floor = -1 if isinstance(self._queue_cycle, priority_cycle) else 0
+        if room and floor == 0:
             self._claims += 1
             floor = math.ceil(room / FLOOR_EVERY) if self._claims % FLOOR_EVERY == 0 else 0
         claimed, watching = self.run_turn(queues, room, floor, says)
@@ -199,7 +203,8 @@ class Turns:
             message = self.read(keys, tag, raw) if self.in_flight.is_held(tag) else None
             if message is None:
                 continue
-            if runs_alone(message, self.most_deliveries):
+            # Until its time comes it would keep all others out, and does no harm.
+            if runs_alone(message, self.most_deliveries) and not is_early(message["headers"].get("eta")):
                 self._solitary.append((keys, tag, message))
                 count += self._deliver_alone()
             else:
@@ -210,7 +215,10 @@ class Turns:
     def read(self, keys: QueueKeys, tag: str, raw: bytes) -> dict[str, Any] | None:
         """The message of a claim; None where it is not readable, and was buried."""
         try:
-            return parsed(raw)
+            message = parsed(raw)
+            if message.get("body"):  # kombu's loop would end at one that it cannot decode
+                self.decode_body(message["body"], message["properties"].get("body_encoding"))
+            return message
         except UNREADABLE:
             log.error("undecodable", queue=keys.queue, bytes=len(raw), then="a dead letter")
             self.bury(tag, "undecodable", None)
@@ -248,9 +256,19 @@ def runs_alone(message: dict[str, Any], most_deliveries: int) -> bool:
     Its neighbours are not to die with it. The ledger says so of its jobs, whose attempts it counts.
     """
     headers = message["headers"]
-    died = headers.get(DELIVERIES, 0)
+    died = headers.get(DELIVERIES)
+    died = died if isinstance(died, int) else 0
     ledger = headers.get(HEADER)
     if isinstance(ledger, dict):
         left = ledger.get("attempts_left")
         return bool(ledger.get("alone")) or (isinstance(left, int) and died > 0 and left - died <= 1)
-    return isinstance(died, int) and died >= most_deliveries - 1
+    return died >= most_deliveries - 1
+
+
+def is_early(eta: object) -> bool:
+    """Whether this is a time that is still to come."""
+    try:
+        at = datetime.fromisoformat(str(eta))
+    except ValueError:
+        return False
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)) > datetime.now(UTC)
