@@ -41,15 +41,20 @@ run into its time limit once is not run again."""
 OWN_WORKERS = ("t/integration/test_dedup_chain_dispatch.py", "t/integration/test_prefork_shutdown.py")
 """These start a worker beside the one of all others, and end it by a flag that both heed: here they are alone."""
 
+OWN_LOGS = ("t/integration/test_tasks.py",)
+"""Two of its tests look for what the pool's processes log, of which behind all other files nothing comes any more, with
+kombu's transport as with ours."""
+
 SUITES = (
     Suite("kombu-unit", "kombu", ("t/unit/transport/test_redis.py",), ONCE),
     Suite("kombu-integration", "kombu", ("t/integration/test_redis.py", "t/integration/test_redis_brpop_qos.py"), ONCE),
     Suite(
         "celery-integration",
         "celery",
-        ("t/integration", *(f"--ignore={path}" for path in OWN_WORKERS)),
+        ("t/integration", *(f"--ignore={path}" for path in (*OWN_WORKERS, *OWN_LOGS))),
         CELERYS,
     ),
+    Suite("celery-tasks", "celery", OWN_LOGS, CELERYS),
     Suite("celery-workers", "celery", OWN_WORKERS, CELERYS),
 )
 BY_NAME = {suite.name: suite for suite in SUITES}
