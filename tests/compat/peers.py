@@ -98,7 +98,8 @@ class Line:
         settings = load(
             RuntimeSettings, CELERY_BROKER_URL=url, PENSTOCK_DATABASE_URL="postgresql://nobody@127.0.0.1:9/"
         )
-        self.options = transport_options(settings, QUEUE.unacked_key, QUEUE.time_limit)
+        in_flight = {"unacked_key": QUEUE.unacked_key, "unacked_index_key": f"{QUEUE.unacked_key}_index"}
+        self.options = transport_options(settings) | in_flight
 
     def environment(self, peer: Peer) -> dict[str, str]:
         """What tells peer_app.py who it is."""
