@@ -6,7 +6,7 @@ import pytest
 from cluster.api import mail, report
 from cluster.namespace import Namespace
 from cluster.pod import RUNTIME, pod_spec, start_pod
-from cluster.suite import Suite
+from cluster.suite import Suite, soon
 from cluster.values import for_tests
 
 DENY = {
@@ -61,8 +61,8 @@ def test_under_default_deny_the_suite_works_and_keda_sees_its_queues(suite: Suit
 def test_a_pod_of_another_namespace_reaches_the_api_and_nothing_behind_it(suite: Suite, stranger: Namespace) -> None:
     home = suite.namespace.name
     job = suite.api.start(**report(20))
-    suite.await_running([job])
-    worker = suite.namespace.running("worker-generation")[0].status.pod_ip
+    # A pod may be at work before its first probe has found it ready.
+    worker = soon(lambda: suite.namespace.running("worker-generation"), "the worker is ready")[0].status.pod_ip
     assert knock(stranger, f"penstock-api.{home}.svc", 80) == "taken"
     behind = [(f"penstock-redis.{home}.svc", REDIS), (f"penstock-postgresql.{home}.svc", POSTGRESQL), (worker, 9540)]
     assert [knock(stranger, host, port) for host, port in behind] == ["dropped"] * 3

@@ -71,7 +71,7 @@ def test_an_upgrade_at_five_replicas_leaves_five_and_migrates_once(suite: Suite,
     assert seen.of(GENERATION) == [PODS]
     assert uids(suite) == identities
     assert suite.sql("SELECT count(*) FROM of_the_next_version") == [["1"]]
-    suite.await_end(jobs)
+    suite.await_end(jobs, seconds=LONGER + 60)
     assert {suite.runs(job) for job in jobs} == {(1, 1)}
     assert suite.secret("penstock-redis", "password") == password
     assert suite.redis_as_keda("LLEN", "generation") == "0"
