@@ -14,7 +14,7 @@ import sqlalchemy
 from aiosmtpd.controller import Controller
 from own_redis import OwnRedis, own_redis
 from processes import Running, eventually
-from shops import Start, workers
+from shops import Start, stock_client, workers
 
 from penstock_cli.local.ports import free_port
 from penstock_contracts.queues import BY_NAME, Pool
@@ -101,6 +101,13 @@ def start_shop(redis_url: str, tmp_path: Path) -> Iterator[Start]:
     """Start a worker of the shop: `start_shop("prefork", concurrency=2, stock=True)`. Its name is its number."""
     with workers(redis_url, tmp_path) as start:
         yield start
+
+
+@pytest.fixture
+def send(redis_url: str) -> Iterator[Callable[[int, float | None], None]]:
+    """Send a task of the shop as a stock client does: `send(number, seconds)`."""
+    with stock_client(redis_url) as send:
+        yield send
 
 
 @pytest.fixture

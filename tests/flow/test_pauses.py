@@ -1,14 +1,12 @@
 """Pausing under real workers: what runs ends, nothing begins, and what came meanwhile runs after the resume."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 import sqlalchemy
 from processes import Running, eventually
-from shops import Start, numbers, stock_client, workers
+from shops import Start, numbers
 
 from penstock_contracts.ops_trace import PRUNE, Prune
 from penstock_contracts.queues import OPS_TRACE
@@ -22,24 +20,6 @@ PAUSED = "penstock:paused:shop"
 
 
 @pytest.fixture
-def broker(redis_url: str) -> Iterator[Any]:
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
-
-
-@pytest.fixture
-def shop(redis_url: str, tmp_path: Path) -> Iterator[Start]:
-    with workers(redis_url, tmp_path) as start:
-        yield start
-
-
-@pytest.fixture
-def send(redis_url: str) -> Iterator[Callable[[int, float | None], None]]:
-    with stock_client(redis_url) as send:
-        yield send
-
-
-@pytest.fixture
 def submit(settings: RuntimeSettings) -> Iterator[Callable[[], str]]:
     submitter = Submitter(settings)
     yield lambda: submitter.submit(PRUNE.message(Prune()), tenant="default").job_id
@@ -48,9 +28,9 @@ def submit(settings: RuntimeSettings) -> Iterator[Callable[[], str]]:
 
 @pytest.mark.parametrize("pool", POOLS)
 def test_what_runs_ends_and_what_waits_runs_after_the_resume(
-    broker: Any, shop: Start, send: Callable[[int, float | None], None], pool: str
+    broker: Any, start_shop: Start, send: Callable[[int, float | None], None], pool: str
 ) -> None:
-    worker = shop(pool, concurrency=2)
+    worker = start_shop(pool, concurrency=2)
     send(1, None)
     eventually(lambda: numbers(broker, "begun") == [1], "the first one runs beside a free place")
     broker.set(PAUSED, "a test")
@@ -62,7 +42,7 @@ def test_what_runs_ends_and_what_waits_runs_after_the_resume(
 
     worker.kill()
     broker.delete("penstock:watch:shop")
-    shop(pool)
+    start_shop(pool)
     eventually(lambda: broker.exists("penstock:watch:shop"), "a worker that was started meanwhile has looked")
     assert (numbers(broker, "begun"), broker.llen("shop")) == ([1], 2)
 

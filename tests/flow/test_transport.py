@@ -1,20 +1,14 @@
 """Our transport under a plain Celery application: killed workers, cut connections, an emptied Redis."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from kombu import Connection
 from processes import eventually
-from shops import Start, numbers, stock_client
+from shops import Start, numbers
 
 POOLS = ["gevent", "prefork"]
-
-
-@pytest.fixture
-def send(redis_url: str) -> Iterator[Callable[[int, float], None]]:
-    with stock_client(redis_url) as send:
-        yield send
 
 
 @pytest.mark.parametrize("pool", POOLS)

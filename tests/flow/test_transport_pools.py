@@ -2,19 +2,12 @@
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 from celery import Celery
 from processes import eventually
-from shops import Start, numbers, stock_client
-
-
-@pytest.fixture
-def send(redis_url: str) -> Iterator[Callable[[int, float | None], None]]:
-    with stock_client(redis_url) as send:
-        yield send
+from shops import Start, numbers
 
 
 def send_for_later(url: str, number: int, seconds: float) -> None:
