@@ -59,7 +59,6 @@ def runs(copy: Path, sources: str) -> Callable[..., None]:
     return run
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_what_checks_and_compares_the_repository_is_content_and_the_new_worker_does_its_job(
     copy: Path, sources: str, runs: Callable[..., None], does_its_job: Callable[[str], None]
