@@ -14,8 +14,11 @@ from penstock_cli.client.options import Json, console, print_json, show
 from penstock_cli.client.pausing import drain, pause, resume
 from penstock_cli.client.queues import queues
 from penstock_cli.client.secret import webhook_secret
+from penstock_cli.cluster.commands import deploy, uninstall
+from penstock_cli.cluster.status_command import status
 from penstock_cli.local.interrupts import counted
 from penstock_cli.local.supervisor import Interrupted
+from penstock_cli.logs import logs
 from penstock_cli.new_queue.command import new
 from penstock_cli.statuses import Status, status_of
 from penstock_runtime.errors import PenstockError
@@ -25,7 +28,6 @@ from penstock_runtime.scopes import USUAL_SCOPES, Scope
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Run Penstock and look at it. Begin with `penstock demo`, then `penstock up`.",
@@ -40,6 +42,10 @@ app.command()(pause)
 app.command()(resume)
 app.command()(drain)
 app.command("webhook-secret")(webhook_secret)
+app.command()(deploy)
+app.command()(uninstall)
+app.command()(status)
+app.command()(logs)
 
 DEFAULT_STATE = Path(".penstock")
 NEXT = "or the next free one"

@@ -1,0 +1,135 @@
+"""Putting the suite onto a cluster, or changing it there: what is looked at before, and how it goes."""
+
+import asyncio
+from dataclasses import dataclass
+
+from penstock_cli.cluster import preflight
+from penstock_cli.cluster.checks.cluster import of_release
+from penstock_cli.cluster.checks.keda import of_keda
+from penstock_cli.cluster.connection import CONFLICT, Cluster, ClusterError, Object
+from penstock_cli.cluster.doctor import examine
+from penstock_cli.cluster.helm import Helm, HelmError
+from penstock_cli.cluster.progress import Progress
+from penstock_cli.cluster.values import Values
+from penstock_cli.cluster.watching import until_there
+from penstock_runtime.findings import Finding, Level
+
+NO_KEDA = "has no KEDA"
+"""What the chart says then, which our own look explains better."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be deployed, and how long to wait for it, in seconds.
+
+    values: None: those that the release has, or none. images: whether to try whether they can be had.
+    """
+
+    values: Values | None
+    seconds: int
+    patience: int
+    images: bool
+    only_look: bool
+
+
+def deploy(cluster: Cluster, helm: Helm, wish: Wish, progress: Progress) -> list[Finding]:
+    """Look, install or upgrade, and wait until all is there; what is wrong, and whether anything was changed is said.
+
+    Raises ClusterError and HelmError where the cluster or Helm cannot be asked.
+    """
+    values = wish.values if wish.values is not None else asyncio.run(helm.values())
+    found = _look(cluster, helm, values, wish, progress)
+    if wish.only_look or any(one.level is Level.ERROR for one in found):
+        progress.say("nothing was changed")
+        return found
+    return [*found, *asyncio.run(_install(cluster, helm, values, wish, progress))]
+
+
+def _look(cluster: Cluster, helm: Helm, values: Values, wish: Wish, progress: Progress) -> list[Finding]:
+    version = cluster.get("/version")["gitVersion"]
+    progress.say(f"Kubernetes {version}, namespace {cluster.namespace}, release {helm.release}")
+    with progress.step("the release as it is") as found:
+        found += of_release(cluster.namespace, helm.release, asyncio.run(helm.status()))
+    errors = [one for one in found if one.level is Level.ERROR]
+    if errors:
+        return errors
+    rendered: list[Object] = []
+    with progress.step("values and numbers") as refused:
+        try:
+            rendered = asyncio.run(helm.render(values))
+        except HelmError as error:
+            refused += _refused(cluster, error)
+    if refused:
+        return refused
+    return _steps(cluster, helm.release, rendered, wish, progress)
+
+
+def _refused(cluster: Cluster, error: HelmError) -> list[Finding]:
+    if NO_KEDA in error.message and (missing := list(of_keda(cluster))):
+        return missing
+    fix = "change that value (charts/penstock/README.md explains each), and deploy again"
+    return [Finding(error.code, "values", error.message, fix)]
+
+
+def _steps(cluster: Cluster, release: str, rendered: list[Object], wish: Wish, progress: Progress) -> list[Finding]:
+    found: list[Finding] = []
+    todo = preflight.steps(cluster, rendered)
+    if wish.images and not wish.only_look:
+        todo.append(preflight.images(cluster, release, rendered, seconds=wish.patience))
+    for what, look in todo:
+        # The images are tried in the namespace, so it is made first, unless something is wrong already.
+        if what == "images":
+            if any(one.level is Level.ERROR for one in found):
+                return found
+            make_namespace(cluster)
+        with progress.step(what) as seen:
+            seen += look()
+        found += seen
+    return found
+
+
+def make_namespace(cluster: Cluster) -> None:
+    """Make the namespace where it is not there."""
+    if cluster.find(cluster.path) is not None:
+        return
+    try:
+        cluster.create(
+            "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": cluster.namespace}}
+        )
+    except ClusterError as error:
+        if error.status != CONFLICT:
+            raise
+
+
+async def _install(cluster: Cluster, helm: Helm, values: Values, wish: Wish, progress: Progress) -> list[Finding]:
+    under_way = asyncio.create_task(helm.install(values, seconds=wish.seconds))
+    try:
+        with progress:
+            wrong = await until_there(
+                cluster, helm.release, under_way, progress.show, seconds=wish.seconds, patience=wish.patience
+            )
+    except HelmError as error:
+        return await asyncio.to_thread(_explained, cluster, helm.release, error)
+    if wrong:
+        await _let_go(under_way)
+        return wrong
+    progress.say(f"revision {under_way.result()} is there")
+    return []
+
+
+async def _let_go(under_way: "asyncio.Task[int]") -> None:
+    """End Helm where it still waits; it marks the release as failed."""
+    under_way.cancel()
+    await asyncio.wait([under_way])
+
+
+def _explained(cluster: Cluster, release: str, error: HelmError) -> list[Finding]:
+    """What Helm said, and what can be seen of why."""
+    seen = [one for one in examine(cluster, release, lambda what: None) if one.code != "release_failed"]
+    wrong = [one for one in seen if one.level is Level.ERROR and one.code not in ("not_installed", "inside_unseen")]
+    fix = (
+        "see what else is told; nothing that ran before was taken away"
+        if wrong
+        else "do what it says, and deploy again"
+    )
+    return [Finding(error.code, "Helm", error.message, fix), *wrong]
