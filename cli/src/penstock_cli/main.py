@@ -30,22 +30,26 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Run Penstock and look at it. Begin with `penstock demo`, then `penstock up`.",
+    help="Run Penstock and look at it.\n\n"
+    "On this machine begin with `penstock demo`, then `penstock up`; on a cluster with `penstock deploy --check`. Each "
+    "command has examples in its --help; `penstock --install-completion` teaches your shell their names.",
 )
 key_commands = typer.Typer(no_args_is_help=True, help="Keys for the API.")
-app.add_typer(key_commands, name="keys")
-app.add_typer(jobs, name="jobs")
-app.add_typer(dead_letters, name="dead-letters")
-app.add_typer(queues, name="queues")
+CLUSTER, WORK, ACCESS = "On a cluster", "Jobs and queues, of any suite", "Access"
+
+app.command(rich_help_panel=CLUSTER)(deploy)
+app.command(rich_help_panel=CLUSTER)(status)
+app.command(rich_help_panel=CLUSTER)(uninstall)
+app.command(rich_help_panel=CLUSTER)(logs)
+app.add_typer(jobs, name="jobs", rich_help_panel=WORK)
+app.add_typer(queues, name="queues", rich_help_panel=WORK)
 queues.command()(new)
-app.command()(pause)
-app.command()(resume)
-app.command()(drain)
-app.command("webhook-secret")(webhook_secret)
-app.command()(deploy)
-app.command()(uninstall)
-app.command()(status)
-app.command()(logs)
+app.command(rich_help_panel=WORK)(pause)
+app.command(rich_help_panel=WORK)(resume)
+app.command(rich_help_panel=WORK)(drain)
+app.add_typer(dead_letters, name="dead-letters", rich_help_panel=WORK)
+app.add_typer(key_commands, name="keys", rich_help_panel=ACCESS)
+app.command("webhook-secret", rich_help_panel=ACCESS)(webhook_secret)
 
 DEFAULT_STATE = Path(".penstock")
 NEXT = "or the next free one"

@@ -7,6 +7,7 @@ import typer
 
 from penstock_cli.client.options import HERE, Json, State, Url, connected, print_json, tell
 from penstock_cli.statuses import Status
+from penstock_contracts.queues import BY_NAME
 
 if TYPE_CHECKING:
     from penstock_cli.client.api import Api
@@ -20,7 +21,16 @@ WITHIN = 3600
 EVERY = 1.0
 """Seconds between two looks of a drain."""
 
-Queues = Annotated[list[str], typer.Argument(metavar="QUEUE...", help="One or several.", show_default=False)]
+
+def declared(incomplete: str) -> list[str]:
+    """Names for a shell to complete to."""
+    return [name for name in BY_NAME if name.startswith(incomplete)]
+
+
+Queues = Annotated[
+    list[str],
+    typer.Argument(metavar="QUEUE...", help="One or several.", show_default=False, autocompletion=declared),
+]
 
 
 def pause(

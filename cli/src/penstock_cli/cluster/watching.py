@@ -10,11 +10,14 @@ from penstock_cli.cluster.checks.keda import of_scaled_objects
 from penstock_cli.cluster.checks.pods import of_pods
 from penstock_cli.cluster.connection import Cluster
 from penstock_cli.cluster.rollout import Part, parts
-from penstock_cli.cluster.snapshot import Snapshot, take
+from penstock_cli.cluster.snapshot import Snapshot, name_of, take
 from penstock_runtime.findings import Finding, Level
 
 EVERY = 1.0
 """Seconds between two looks."""
+
+MIGRATION = "migration"
+"""What the advice of a pod names that waits for the tables."""
 
 FORGOTTEN = 20.0
 """Seconds after which a trouble that was not seen again is over: what crashes runs for a while each time."""
@@ -38,9 +41,9 @@ class Troubles:
         for key in [key for key, seen in self.last.items() if now - seen > FORGOTTEN]:
             del self.first[key], self.last[key], self.found[key]
 
-    def standing(self, now: float, seconds: float) -> list[Finding]:
-        """Those that are there since `seconds` or longer."""
-        return [self.found[key] for key, since in self.first.items() if now - since >= seconds]
+    def stand(self, now: float, seconds: float) -> bool:
+        """Whether one is there for so long."""
+        return any(now - since >= seconds for since in self.first.values())
 
 
 async def until_there(
@@ -61,22 +64,32 @@ async def until_there(
     while True:
         seen = await asyncio.to_thread(take, cluster, release)
         now = time.monotonic()
-        troubles.note(await asyncio.to_thread(_wrong, cluster, seen), now)
+        wrong = await asyncio.to_thread(_wrong, cluster, seen)
+        troubles.note([one for one in wrong if _matters(one, seen)], now)
         found = parts(seen)
         show(found, list(troubles.found.values()))
         if under_way.done():
             under_way.result()
             if found and all(part.done for part in found):
                 return []
-        if standing := troubles.standing(now, patience):
-            return standing
+        if troubles.stand(now, patience):
+            return list(troubles.found.values())
         if now > until:
-            return list(troubles.found.values()) or [_late(found, seconds)]
+            return [*wrong, _late(found, seconds)]
         await asyncio.wait([under_way], timeout=EVERY) if not under_way.done() else await asyncio.sleep(EVERY)
 
 
 def _wrong(cluster: Cluster, seen: Snapshot) -> list[Finding]:
     return [*of_controllers(cluster, seen), *of_pods(cluster, seen), *of_scaled_objects(seen)]
+
+
+def _matters(one: Finding, seen: Snapshot) -> bool:
+    """That pods wait for servers which come up beside them, or are being migrated, is how it goes."""
+    if one.code != "pod_waits":
+        return True
+    done = {part.name: part.done for part in parts(seen)}
+    beside = [*seen.statefulsets, *(seen.jobs if MIGRATION in one.fix else [])]
+    return all(done[name_of(server)] for server in beside)
 
 
 def _late(found: list[Part], seconds: float) -> Finding:
