@@ -16,7 +16,7 @@ class Status(IntEnum):
     INTERRUPTED = 130
 
 
-LATER = ("lost", "unavailable")
+LATER = ("lost", "unavailable", "cluster_unreachable")
 """Codes of errors after which the same command may succeed later."""
 
 

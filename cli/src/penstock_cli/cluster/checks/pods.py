@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from penstock_cli.cluster.connection import Cluster, Object
 from penstock_cli.cluster.snapshot import Snapshot, condition, is_going, is_ready, last_words, name_of
@@ -16,6 +17,9 @@ WORST = 3
 
 WAITS = ("waiting", "relay_waits")
 """Events in a log that say for which server a process waits."""
+
+LATELY = 600
+"""Seconds after which a container that ended and has worked since is not told of any more."""
 
 WIDEST = 300
 """Characters of one line that are shown."""
@@ -106,14 +110,25 @@ def _ended(cluster: Cluster, pod: Object, status: Object, waits: Object) -> Find
     now, before = status.get("state", {}).get("terminated"), status.get("lastState", {}).get("terminated")
     ended = now or before or {}
     if ended.get("reason") == "OOMKilled":
-        return _out_of_memory(pod, status, now is None and bool(status.get("ready")))
-    if waits.get("reason") != "CrashLoopBackOff" and not (now and now.get("exitCode")):
+        recovered = now is None and bool(status.get("ready"))
+        if recovered and _seconds_since(ended["finishedAt"]) > LATELY:
+            return None
+        return _out_of_memory(pod, status, recovered)
+    if waits.get("reason") != "CrashLoopBackOff" and not ended.get("exitCode"):
+        return None
+    level = Level.WARNING if status.get("ready") else Level.ERROR
+    if status.get("ready") and _seconds_since(ended["finishedAt"]) > LATELY:
         return None
     lines = last_words(cluster, name_of(pod), status["name"], previous=now is None, lines=3)
     code = ended.get("exitCode", "?")
     said = f"it ends with status {code}, {status.get('restartCount', 0)} times so far"
     words = f", and says: {_short(' | '.join(lines))}" if lines else ", and says nothing"
-    return Finding("crash_loop", _about(pod), said + words, f"mend what it says; all of it: {_log(pod, status, now)}")
+    fix = f"mend what it says; all of it: {_log(pod, status, now)}"
+    return Finding("crash_loop", _about(pod), said + words, fix, level)
+
+
+def _seconds_since(time: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
 
 
 def _log(pod: Object, status: Object, now: Object | None) -> str:
