@@ -73,4 +73,3 @@ def kubeconfig(folder: Path, change: Callable[[dict[str, Any]], None]) -> dict[s
     file = folder / "kubeconfig"
     file.write_text(json.dumps(found), encoding="utf-8")
     return {"KUBECONFIG": str(file)}
-

@@ -25,7 +25,8 @@ BROKEN: Values = {
     "scheduler": {"extraVolumes": [{"name": "x", "configMap": {"name": "no-such-map"}}]},
     "workers": {
         "dataset": FIXED | {"image": {"repository": "localhost:5999/nobody/has", "tag": "this"}},
-        "generation": FIXED | {"resources": {"requests": {"cpu": "10m", "memory": "8Mi"}, "limits": {"memory": "24Mi"}}},
+        "generation": FIXED
+        | {"resources": {"requests": {"cpu": "10m", "memory": "8Mi"}, "limits": {"memory": "24Mi"}}},
         "mail": FIXED | {"extraEnv": [{"name": "PENSTOCK_LEASE", "value": "1"}]},
         "opstrace": FIXED | {"nodeSelector": {"disk": "of-gold"}},
         "unset": foreign(queue="unset", extraEnvFrom=[{"configMapRef": {"name": "no-such-map"}}]),

@@ -127,9 +127,13 @@ def test_a_machine_without_helm_is_told_where_it_comes_from(tmp_path: Path) -> N
 
 def test_rights_that_the_user_lacks_are_named_together(namespace: Namespace, tmp_path: Path) -> None:
     namespace.kubectl("create", "serviceaccount", "visitor")
-    namespace.kubectl("create", "rolebinding", "visitor", "--clusterrole=view", f"--serviceaccount={namespace.name}:visitor")
+    namespace.kubectl(
+        "create", "rolebinding", "visitor", "--clusterrole=view", f"--serviceaccount={namespace.name}:visitor"
+    )
     namespace.kubectl("create", "role", "secrets", "--verb=get,list", "--resource=secrets")
-    namespace.kubectl("create", "rolebinding", "secrets", "--role=secrets", f"--serviceaccount={namespace.name}:visitor")
+    namespace.kubectl(
+        "create", "rolebinding", "secrets", "--role=secrets", f"--serviceaccount={namespace.name}:visitor"
+    )
     token = namespace.kubectl("create", "token", "visitor").strip()
 
     def as_visitor(config: dict[str, Any]) -> None:

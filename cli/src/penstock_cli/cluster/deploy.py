@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from penstock_cli.cluster import preflight
 from penstock_cli.cluster.checks.cluster import of_release
 from penstock_cli.cluster.checks.keda import of_keda
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import CONFLICT, Cluster, ClusterError, Object
 from penstock_cli.cluster.doctor import examine
 from penstock_cli.cluster.helm import Helm, HelmError
@@ -125,8 +126,10 @@ async def _let_go(under_way: "asyncio.Task[int]") -> None:
 
 def _explained(cluster: Cluster, release: str, error: HelmError) -> list[Finding]:
     """What Helm said, and what can be seen of why."""
-    seen = [one for one in examine(cluster, release, lambda what: None) if one.code != "release_failed"]
-    wrong = [one for one in seen if one.level is Level.ERROR and one.code not in ("not_installed", "inside_unseen")]
+    seen = [one for one in examine(cluster, release, lambda what: None) if one.code != Code.RELEASE_FAILED]
+    wrong = [
+        one for one in seen if one.level is Level.ERROR and one.code not in (Code.NOT_INSTALLED, Code.INSIDE_UNSEEN)
+    ]
     fix = (
         "see what else is told; nothing that ran before was taken away"
         if wrong

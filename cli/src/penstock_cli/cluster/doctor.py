@@ -8,6 +8,7 @@ from penstock_cli.cluster.checks.controllers import of_controllers
 from penstock_cli.cluster.checks.keda import of_keda, of_scaled_objects
 from penstock_cli.cluster.checks.network import of_network
 from penstock_cli.cluster.checks.pods import of_pods
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import Cluster
 from penstock_cli.cluster.helm import Helm, HelmError
 from penstock_cli.cluster.inside import of_neighbours
@@ -24,7 +25,7 @@ def examine(cluster: Cluster, release: str, tell: Callable[[str], None]) -> list
     if seen.is_empty:
         return [
             Finding(
-                "not_installed",
+                Code.NOT_INSTALLED,
                 f"namespace {cluster.namespace}",
                 f"there is nothing of a release {release} in it",
                 f"penstock deploy -n {cluster.namespace} --release {release}; or name the right ones, -n and --release",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import Cluster, ClusterError, Object
 from penstock_cli.cluster.snapshot import COMPONENT, Snapshot, is_going, name_of
 from penstock_cli.findings import read_findings
@@ -49,7 +50,7 @@ def of_neighbours(cluster: Cluster, seen: Snapshot) -> Iterator[Finding]:
         yield from read_findings(json.dumps(run(cluster, seen, "penstock_runtime.doctor")))
     except (NoPod, ClusterError) as error:
         fix = "mend what else is told here; looking from inside takes a running pod and the right to `kubectl exec`"
-        yield Finding("inside_unseen", "the suite", error.message, fix, Level.WARNING)
+        yield Finding(Code.INSIDE_UNSEEN, "the suite", error.message, fix, Level.WARNING)
 
 
 def _running(seen: Snapshot) -> Iterator[Object]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import Cluster, ClusterError, Object
 from penstock_cli.cluster.inside import NoPod, run
 from penstock_cli.cluster.snapshot import Snapshot, condition, event_time, name_of, take
@@ -22,7 +23,7 @@ SCALE_EVENT = "ScalingReplicaSet"
 class NothingThere(PenstockError):
     """There is no such release."""
 
-    code = "not_installed"
+    code = Code.NOT_INSTALLED
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from penstock_cli.cluster.checks.controllers import of_controllers
 from penstock_cli.cluster.checks.keda import of_scaled_objects
 from penstock_cli.cluster.checks.pods import of_pods
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import Cluster
 from penstock_cli.cluster.rollout import Part, parts
 from penstock_cli.cluster.snapshot import Snapshot, name_of, take
@@ -85,7 +86,7 @@ def _wrong(cluster: Cluster, seen: Snapshot) -> list[Finding]:
 
 def _matters(one: Finding, seen: Snapshot) -> bool:
     """That pods wait for servers which come up beside them, or are being migrated, is how it goes."""
-    if one.code != "pod_waits":
+    if one.code != Code.POD_WAITS:
         return True
     done = {part.name: part.done for part in parts(seen)}
     beside = [*seen.statefulsets, *(seen.jobs if MIGRATION in one.fix else [])]
@@ -95,7 +96,7 @@ def _matters(one: Finding, seen: Snapshot) -> bool:
 def _late(found: list[Part], seconds: float) -> Finding:
     left = "; ".join(f"{part.name}: {part.says}" for part in found if not part.done) or "Helm has not ended"
     return Finding(
-        "not_in_time",
+        Code.NOT_IN_TIME,
         "the installation",
         f"after {seconds:.0f} s it is not all there: {left}",
         "it goes on by itself: look with `penstock doctor`, or wait longer with --timeout",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import FORBIDDEN, Cluster, ClusterError
 from penstock_cli.cluster.helm import PENDING
 from penstock_cli.cluster.snapshot import COMPONENT, Snapshot, condition, name_of
@@ -21,10 +22,10 @@ def of_release(namespace: str, release: str, status: str | None) -> Iterator[Fin
         away = f"penstock uninstall -n {namespace} --release {release}, and deploy again; volumes stay"
         fix = back if status in ("pending-upgrade", "pending-rollback") else away
         what = f"Helm takes it for {status}: something is at work on it, or was stopped in the middle"
-        yield Finding("release_stuck", about, what, f"if nothing is at work: {fix}")
+        yield Finding(Code.RELEASE_STUCK, about, what, f"if nothing is at work: {fix}")
     elif status == "failed":
         fix = "mend what else is told here, and deploy again"
-        yield Finding("release_failed", about, "its last installation or upgrade failed", fix, Level.WARNING)
+        yield Finding(Code.RELEASE_FAILED, about, "its last installation or upgrade failed", fix, Level.WARNING)
 
 
 def of_numbers(seen: Snapshot) -> Iterator[Finding]:
@@ -36,12 +37,12 @@ def of_numbers(seen: Snapshot) -> Iterator[Finding]:
             steady = one["metadata"].get("labels", {}).get(COMPONENT) in STEADY
             fix = f"kubectl -n {seen.namespace} scale deployment {name} --replicas=1, or deploy again"
             level = Level.ERROR if steady else Level.WARNING
-            yield Finding("no_pods", f"deployment {name}", "it is told to have no pod", fix, level)
+            yield Finding(Code.NO_PODS, f"deployment {name}", "it is told to have no pod", fix, level)
     for one in seen.autoscalers:
         limited = condition(one, "ScalingLimited")
         if one["spec"]["scaleTargetRef"]["name"] in scaled and limited.get("reason") == "TooManyReplicas":
             yield Finding(
-                "at_maximum",
+                Code.AT_MAXIMUM,
                 f"deployment {one['spec']['scaleTargetRef']['name']}",
                 f"more pods are wanted than its maximum, {one['spec']['maxReplicas']}",
                 "raise `autoscaling.maxReplicas` or `concurrency` of its values, if what the jobs wait for can take it",
@@ -64,4 +65,4 @@ def of_nodes(cluster: Cluster) -> Iterator[Finding]:
             wrong.append(f"not ready ({ready.get('message', '')})")
         if wrong:
             fix = f"kubectl describe node {name_of(node)}; it takes no pod, and may put some out"
-            yield Finding("node_unwell", f"node {name_of(node)}", ", ".join(wrong), fix)
+            yield Finding(Code.NODE_UNWELL, f"node {name_of(node)}", ", ".join(wrong), fix)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import Cluster, Object
 from penstock_cli.cluster.snapshot import Snapshot, condition, is_going, last_words, name_of
 from penstock_runtime.findings import Finding
@@ -32,14 +33,14 @@ def _refused(seen: Snapshot) -> Iterator[Finding]:
 def _refusal(about: str, said: str) -> Finding:
     if "exceeded quota" in said or "must specify" in said:
         fix = "raise the namespace's quota (kubectl describe quota), or lower `resources` and replicas of the values"
-        return Finding("quota", about, f"its pods are refused: {_sentence(said)}", fix)
+        return Finding(Code.QUOTA, about, f"its pods are refused: {_sentence(said)}", fix)
     if "PodSecurity" in said:
         fix = "take back what loosens `securityContext`, or label the namespace for it"
-        return Finding("pod_security", about, f"its pods are refused: {_sentence(said)}", fix)
+        return Finding(Code.POD_SECURITY, about, f"its pods are refused: {_sentence(said)}", fix)
     if "LimitRange" in said or (("minimum" in said or "maximum" in said) and "usage" in said):
         fix = "set `resources` within the namespace's LimitRange (kubectl describe limitrange)"
-        return Finding("limit_range", about, f"its pods are refused: {_sentence(said)}", fix)
-    return Finding("pods_refused", about, f"its pods are refused: {_sentence(said)}", "do what it says")
+        return Finding(Code.LIMIT_RANGE, about, f"its pods are refused: {_sentence(said)}", fix)
+    return Finding(Code.PODS_REFUSED, about, f"its pods are refused: {_sentence(said)}", "do what it says")
 
 
 def _sentence(said: str) -> str:
@@ -64,7 +65,7 @@ def _claims(seen: Snapshot) -> Iterator[Finding]:
 def claim_pending(name: str, said: str) -> Finding:
     """A volume that nobody makes."""
     return Finding(
-        "no_storage",
+        Code.NO_STORAGE,
         f"volume {name}",
         f"there is none: {said}",
         "name a storage class that is there (kubectl get storageclass) in `storageClass` of the values, or make one "
@@ -83,7 +84,7 @@ def _jobs(cluster: Cluster, seen: Snapshot) -> Iterator[Finding]:
         log = f"kubectl -n {seen.namespace} logs job/{name_of(job)} --all-containers"
         fix = f"mend what it says and deploy again; all of it: {log}"
         what = f"it failed ({failed.get('reason', '')}: {failed.get('message', '')}){words}"
-        yield Finding("migration_failed", f"job {name_of(job)}", what, fix)
+        yield Finding(Code.MIGRATION_FAILED, f"job {name_of(job)}", what, fix)
 
 
 def _words(cluster: Cluster, pod: Object) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from penstock_cli.cluster.checks.needs import pod_specs
 from penstock_cli.cluster.checks.pods import NO_IMAGE, image_missing
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import FORBIDDEN, MISSING, Cluster, ClusterError, Object
 from penstock_cli.cluster.snapshot import condition
 from penstock_runtime.findings import Finding, Level
@@ -81,7 +82,7 @@ def _pod(cluster: Cluster, manifest: Object) -> Iterator[tuple[str, Finding | No
         if error.status not in (FORBIDDEN, MISSING):
             raise
         what = f"they were not tried: {error.message}"
-        refused = Finding("images_untried", "images", what, "mend that first, or pass --no-images", Level.WARNING)
+        refused = Finding(Code.IMAGES_UNTRIED, "images", what, "mend that first, or pass --no-images", Level.WARNING)
     try:
         yield path, refused
     finally:
@@ -116,5 +117,5 @@ def _late(pod: Object, images: list[str]) -> Finding:
         scheduled.get("message") if scheduled.get("status") == "False" else f"still being fetched: {', '.join(images)}"
     )
     return Finding(
-        "images_untried", "images", f"not all were seen to be there: {why}", "wait longer (--timeout)", Level.WARNING
+        Code.IMAGES_UNTRIED, "images", f"not all were seen to be there: {why}", "wait longer (--timeout)", Level.WARNING
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import FORBIDDEN, Cluster, ClusterError, Object
 from penstock_cli.cluster.snapshot import Snapshot, condition, event_time, is_ready, name_of
 from penstock_runtime.findings import Finding, Level
@@ -23,7 +24,7 @@ INSTALL = (
 def of_keda(cluster: Cluster) -> Iterator[Finding]:
     """Whether there is a KEDA that works. What may not be looked at is not judged."""
     if cluster.find("/apis/keda.sh/v1alpha1") is None:
-        yield Finding("keda_missing", "KEDA", "this cluster has no KEDA (keda.sh/v1alpha1)", INSTALL)
+        yield Finding(Code.KEDA_MISSING, "KEDA", "this cluster has no KEDA (keda.sh/v1alpha1)", INSTALL)
         return
     try:
         operators = operator_pods(cluster)
@@ -37,7 +38,7 @@ def of_keda(cluster: Cluster) -> Iterator[Finding]:
     available = condition(service or {}, "Available")
     if available.get("status") != "True":
         yield Finding(
-            "keda_metrics_down",
+            Code.KEDA_METRICS_DOWN,
             "KEDA",
             f"nobody serves external.metrics.k8s.io: {available.get('message', 'it is not registered')}",
             "look at KEDA's metrics server: kubectl get pods -A -l app=keda-metrics-apiserver. Without it workers come "
@@ -57,7 +58,7 @@ def _down(cluster: Cluster, pods: list[Object]) -> Finding:
     where = pods[0]["metadata"]["namespace"] if pods else "keda"
     said = f"of {len(pods)} pods of its operator none is ready" if pods else "its operator has no pod"
     fix = f"kubectl -n {where} get pods; kubectl -n {where} scale deployment keda-operator --replicas=1"
-    return Finding("keda_down", "KEDA", f"it does not run: {said}, so nothing is scaled", fix)
+    return Finding(Code.KEDA_DOWN, "KEDA", f"it does not run: {said}, so nothing is scaled", fix)
 
 
 def of_scaled_objects(seen: Snapshot) -> Iterator[Finding]:
@@ -81,7 +82,7 @@ def _paused(namespace: str, one: Object) -> Iterator[Finding]:
         return
     names = " ".join(f"{name}-" for name in (PAUSED, PAUSED_AT) if name in notes)
     yield Finding(
-        "scaler_paused",
+        Code.SCALER_PAUSED,
         f"scaledobject {name_of(one)}",
         f"KEDA does not scale it ({', '.join(given)}), whatever waits",
         f"kubectl -n {namespace} annotate scaledobject {name_of(one)} {names}",
@@ -93,21 +94,21 @@ def _not_counting(seen: Snapshot, one: Object, autoscaler: Object | None) -> Fin
     about = f"scaledobject {name_of(one)}"
     ready = condition(one, "Ready")
     if ready.get("status") == "False":
-        return Finding("scaler_not_ready", about, f"KEDA refuses it: {ready.get('message', '')}", _fix(seen, one))
+        return Finding(Code.SCALER_NOT_READY, about, f"KEDA refuses it: {ready.get('message', '')}", _fix(seen, one))
     since = (datetime.now(UTC) - LATELY).isoformat()
     events = seen.events_of("ScaledObject", [name_of(one)])
     failed = [event for event in events if event.get("type") == "Warning" and event_time(event) >= since]
     health = one.get("status", {}).get("health") or {}
     failing = [name for name, found in health.items() if found.get("status") == "Failing"]
     if failed and (failing or condition(one, "Active").get("status") != "True"):
-        return Finding("scaler_blind", about, f"KEDA cannot count: {failed[-1]['message']}", _fix(seen, one))
+        return Finding(Code.SCALER_BLIND, about, f"KEDA cannot count: {failed[-1]['message']}", _fix(seen, one))
     if failing or condition(one, "Fallback").get("status") == "True":
         said = f"KEDA could not count {', '.join(failing) or 'its queue'} of late, and keeps the pods as they are"
-        return Finding("scaler_blind", about, said, _fix(seen, one))
+        return Finding(Code.SCALER_BLIND, about, said, _fix(seen, one))
     active = condition(autoscaler or {}, "ScalingActive")
     if active.get("status") == "False" and active.get("reason") == "FailedGetExternalMetric":
         return Finding(
-            "scaler_blind", about, f"its autoscaler gets no figure: {active.get('message', '')}", _fix(seen, one)
+            Code.SCALER_BLIND, about, f"its autoscaler gets no figure: {active.get('message', '')}", _fix(seen, one)
         )
     return None
 

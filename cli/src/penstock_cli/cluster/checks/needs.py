@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from penstock_cli.cluster.checks.controllers import claim_pending
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import FORBIDDEN, Cluster, ClusterError, Object
 from penstock_cli.cluster.snapshot import name_of
 from penstock_runtime.findings import Finding
@@ -28,7 +29,7 @@ def _secrets(cluster: Cluster, objects: list[Object]) -> Iterator[Finding]:
     for name in sorted(set(wanted) - made):
         if cluster.find(f"{cluster.path}/secrets/{name}") is None:
             yield Finding(
-                "secret_missing",
+                Code.SECRET_MISSING,
                 wanted[name],
                 f"it needs the Secret {name}, and the namespace {cluster.namespace} has none of that name",
                 f"kubectl -n {cluster.namespace} create secret generic {name} --from-literal=KEY=VALUE",

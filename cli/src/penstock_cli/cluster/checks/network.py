@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 
 from penstock_cli.cluster.checks.keda import operator_pods
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import FORBIDDEN, Cluster, ClusterError, Object
 from penstock_cli.cluster.snapshot import COMPONENT, name_of
 from penstock_runtime.findings import Finding
@@ -33,7 +34,7 @@ def shut_out(broker: str, operator: Object) -> Finding:
     """KEDA's operator runs where the policies do not let it come from."""
     where, labels = operator["metadata"]["namespace"], operator["metadata"].get("labels") or {}
     return Finding(
-        "keda_shut_out",
+        Code.KEDA_SHUT_OUT,
         f"networkpolicy of {broker}",
         f"it does not let KEDA's operator in, which runs in the namespace {where} with app={labels.get('app')}",
         f"set networkPolicy.kedaNamespace={where} and networkPolicy.kedaPodLabels to labels of that pod; else "

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import Cluster, Object
 from penstock_cli.cluster.snapshot import Snapshot, condition, is_going, is_ready, last_words, name_of
 from penstock_runtime.findings import Finding, Level
@@ -51,7 +52,7 @@ def _evicted(pod: Object) -> Finding | None:
     if status.get("phase") != "Failed" or status.get("reason") != "Evicted":
         return None
     return Finding(
-        "pod_evicted",
+        Code.POD_EVICTED,
         _about(pod),
         f"its node put it out: {status.get('message', '').strip()}",
         "free space or memory on the node, or ask for what it uses: `resources` and `tmpSize` of its values",
@@ -64,7 +65,7 @@ def _unschedulable(pod: Object) -> Finding | None:
     if scheduled.get("status") != "False":
         return None
     said = str(scheduled.get("message", "")).strip()
-    return Finding("pod_unschedulable", _about(pod), f"no node takes it: {said}", _fix_of_schedule(said))
+    return Finding(Code.POD_UNSCHEDULABLE, _about(pod), f"no node takes it: {said}", _fix_of_schedule(said))
 
 
 def _fix_of_schedule(said: str) -> str:
@@ -88,7 +89,7 @@ def _container(cluster: Cluster, pod: Object) -> Finding | None:
             return image_missing(_about(pod), status["image"], said or reason)
         if reason in NOT_MADE:
             fix = "make the Secret, ConfigMap or key that it names, or change the value that asks for it"
-            return Finding("pod_misconfigured", _about(pod), f"its container is not started: {said}", fix)
+            return Finding(Code.POD_MISCONFIGURED, _about(pod), f"its container is not started: {said}", fix)
         if found := _ended(cluster, pod, status, waits):
             return found
     return None
@@ -97,7 +98,7 @@ def _container(cluster: Cluster, pod: Object) -> Finding | None:
 def image_missing(about: str, image: str, said: str) -> Finding:
     """An image that the node cannot get."""
     return Finding(
-        "image_missing",
+        Code.IMAGE_MISSING,
         about,
         f"the image {image} cannot be had: {_short(said)}",
         "build and push it (`make images REPOSITORY=… PUSH=1`), name it in `image`, or give `image.pullSecrets` for "
@@ -124,7 +125,7 @@ def _ended(cluster: Cluster, pod: Object, status: Object, waits: Object) -> Find
     said = f"it ends with status {code}, {status.get('restartCount', 0)} times so far"
     words = f", and says: {_short(' | '.join(lines))}" if lines else ", and says nothing"
     fix = f"mend what it says; all of it: {_log(pod, status, now)}"
-    return Finding("crash_loop", _about(pod), said + words, fix, level)
+    return Finding(Code.CRASH_LOOP, _about(pod), said + words, fix, level)
 
 
 def _seconds_since(time: str) -> float:
@@ -140,7 +141,7 @@ def _out_of_memory(pod: Object, status: Object, recovered: bool) -> Finding:
     limits = {one["name"]: one.get("resources", {}).get("limits", {}) for one in pod["spec"]["containers"]}
     limit = limits.get(status["name"], {}).get("memory", "its limit")
     return Finding(
-        "oom_killed",
+        Code.OOM_KILLED,
         _about(pod),
         f"it was killed for using more memory than {limit}, {status.get('restartCount', 0)} times so far",
         "raise `resources.limits.memory` of its values, or lower its `concurrency`",
@@ -156,7 +157,7 @@ def _mount(seen: Snapshot, pod: Object) -> Finding | None:
     if not found:
         return None
     fix = "make the Secret or key that it names (the README of the chart says how), or wait for the volume"
-    return Finding("volume_missing", _about(pod), f"it waits for a volume: {_short(found[-1]['message'])}", fix)
+    return Finding(Code.VOLUME_MISSING, _about(pod), f"it waits for a volume: {_short(found[-1]['message'])}", fix)
 
 
 def _not_ready(cluster: Cluster, pod: Object) -> Finding | None:
@@ -170,13 +171,13 @@ def _not_ready(cluster: Cluster, pod: Object) -> Finding | None:
             if said.get("event") in WAITS:
                 where = f"{said.get('what', '')} at {said['where']}" if said.get("where") else "its servers"
                 return Finding(
-                    "pod_waits",
+                    Code.POD_WAITS,
                     _about(pod),
                     f"it runs, and waits for {where.strip()}: {_short(said.get('reason', ''))}",
                     said.get("advice") or "look at that server",
                 )
     return Finding(
-        "pod_not_ready",
+        Code.POD_NOT_READY,
         _about(pod),
         "it runs, and is not ready; it does not say why",
         f"give it a minute, then look: kubectl -n {pod['metadata']['namespace']} logs {name_of(pod)}",

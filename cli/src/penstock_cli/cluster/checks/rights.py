@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import Cluster, ClusterError, Object
 from penstock_runtime.findings import Finding
 
@@ -20,7 +21,7 @@ def of_rights(cluster: Cluster, objects: Iterable[Object]) -> Iterator[Finding]:
     refused = sorted(name for group, name in wanted if not may(cluster, "create", group, name))
     if refused:
         yield Finding(
-            "no_rights",
+            Code.NO_RIGHTS,
             f"namespace {cluster.namespace}",
             f"you may not create {', '.join(refused)} in it",
             f"ask for a RoleBinding to `admin` in the namespace, and for KEDA's kinds; then `kubectl "
