@@ -131,12 +131,12 @@ def test_a_table_that_somebody_has_locked(found, ledger):
 
 
 @pytest.fixture
-def small_postgres(mortal, folder) -> Iterator[str]:
+def small_postgres(mortal, folder) -> str:
     """The URL of one that has room for a dozen connections."""
     server = postgres_in(folder / "small" / "postgres", free_port())
     mortal(replace(server, command=[*server.command, "-c", "max_connections=12"]))
     upgrade(server.url)
-    yield server.url
+    return server.url
 
 
 def test_a_postgresql_without_connections_left(found, small_postgres):
@@ -151,7 +151,7 @@ def test_a_postgresql_without_connections_left(found, small_postgres):
         none = found(database_url=with_login(small_postgres, POOR))["postgresql_connections"]
     assert none.level is Level.ERROR
     assert "connection slots" in none.what
-    assert "look at how many may connect" in none.fix
+    assert "look at how many it lets connect" in none.fix
 
 
 def test_a_postgresql_whose_disk_is_full(found, folder, mortal):
