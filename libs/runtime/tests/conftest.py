@@ -23,6 +23,8 @@ from penstock_cli.local.ports import free_port
 from penstock_contracts.ops_trace import PRUNE, Prune
 from penstock_contracts.task import Message
 from penstock_runtime.database import connect, engine_on
+from penstock_runtime.doctor.examination import examine
+from penstock_runtime.doctor.settings import DoctorSettings
 from penstock_runtime.ledger import Accepted, accept
 from penstock_runtime.migrate import upgrade
 from penstock_runtime.relay import Relay
@@ -281,3 +283,15 @@ def silent_port() -> Iterator[int]:
     """A port where connections are taken and nothing is ever answered."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
         yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def found(quick: Callable[..., RuntimeSettings]) -> Callable[..., Any]:
+    """Examine, and return the findings by code, or in a list: `found(broker_url=…, doctor_behind=1, every=True)`."""
+
+    def look(*, every: bool = False, **named: Any) -> Any:
+        bounds = {name: named.pop(name) for name in list(named) if name.startswith("doctor_")}
+        findings = examine(quick(**named), load(DoctorSettings, **bounds))
+        return findings if every else {finding.code: finding for finding in findings}
+
+    return look

@@ -66,11 +66,13 @@ def current(connection: Connection) -> str | None:
 def is_enough(connection: Connection) -> bool:
     """Whether the database has at least what this code needs. A revision unknown here is a newer one's: enough."""
     revision = current(connection)
-    if revision is None:
-        return False
+    return revision is not None and (revision == newest() or not is_known(revision))
+
+
+def is_known(revision: str) -> bool:
+    """Whether this version of the code has heard of the revision."""
     script = ScriptDirectory.from_config(_config())
-    known = {item.revision for item in script.walk_revisions()}
-    return revision not in known or revision == newest()
+    return revision in {item.revision for item in script.walk_revisions()}
 
 
 def require(url: str) -> None:

@@ -1,5 +1,6 @@
 """The Redis server itself: a client for it, and what makes one unfit for jobs."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,19 +10,24 @@ from redis.connection import parse_url
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from penstock_runtime.doctor.codes import Code
 from penstock_runtime.errors import SettingsError
+from penstock_runtime.findings import Finding
 from penstock_runtime.settings import RuntimeSettings
 from penstock_runtime.urls import several, without_password
 
 SENTINEL_PORT = 26379
 
 
-def client(settings: RuntimeSettings, *, timeout: float | None = None) -> "redis.Redis":
+def client(settings: RuntimeSettings, *, timeout: float | None = None, pings: bool = True) -> "redis.Redis":
     """A client of the server that the broker's URL names, or that the sentinels in it know by the set name.
 
     timeout: seconds for each connect, write and read, which are tried once (default: `redis_timeout`).
+    pings: ask a connection that is new or was idle whether it works. A Redis that cannot write refuses that too.
     """
     url, times = settings.broker_url, _times(timeout or settings.redis_timeout)
+    if not pings:
+        times["health_check_interval"] = 0
     if not is_sentinel(url):
         return redis.Redis.from_url(url, **times)
     places = [urlsplit(one) for one in several(url)]
@@ -43,23 +49,28 @@ def sentinel_options(settings: RuntimeSettings) -> dict[str, Any]:
 
 
 def check(connection: "redis.Redis", settings: RuntimeSettings) -> None:
-    """Raise SettingsError where this Redis would lose or refuse jobs: a cluster, or one that evicts.
+    """Raise SettingsError where this Redis would lose or refuse jobs."""
+    found = unfit(connection.info(), settings)
+    if found is not None:
+        raise SettingsError(f"CELERY_BROKER_URL: {without_password(settings.broker_url)} {found.what}; {found.fix}")
 
-    Read from INFO, since CONFIG is often forbidden.
+
+def unfit(info: Mapping[str, Any], settings: RuntimeSettings) -> Finding | None:
+    """What makes this Redis lose or refuse jobs, whatever else is well: a cluster, or one that evicts.
+
+    info: what INFO answered, since CONFIG is often forbidden.
     """
-    info = connection.info()
-    where = without_password(settings.broker_url)
+    about = f"Redis at {without_password(settings.broker_url)}"
     if info.get("cluster_enabled") or info.get("redis_mode") == "cluster":
-        raise SettingsError(
-            f"CELERY_BROKER_URL: {where} is a Redis Cluster, whose scripts cannot span a queue's keys; "
-            "use a single Redis or a Sentinel-managed one"
-        )
+        what = "is a Redis Cluster, whose scripts cannot span a queue's keys"
+        return Finding(Code.REDIS_CLUSTER, about, what, "use a single Redis or a Sentinel-managed one")
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
-        raise SettingsError(
-            f"CELERY_BROKER_URL: {where} has maxmemory-policy {policy}, which throws waiting jobs away when memory is "
-            "short; set it to noeviction"
+        what = f"has maxmemory-policy {policy}, which throws waiting jobs away when memory is short"
+        return Finding(
+            Code.REDIS_EVICTS, about, what, "set it to noeviction: redis-cli CONFIG SET maxmemory-policy noeviction"
         )
+    return None
 
 
 def is_sentinel(url: str) -> bool:

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, select
 
 from penstock_contracts.queues import QUEUES, Priority, Queue
-from penstock_runtime import pausing, redis_server, waiting
+from penstock_runtime import ledgers, pausing, redis_server, waiting
 from penstock_runtime.backlog import in_flight, read_tail
 from penstock_runtime.broker import Publisher, redis_errors
 from penstock_runtime.database import LOST, connect
@@ -30,7 +30,8 @@ log = structlog.get_logger(__name__)
 
 EPOCH_KEY = "penstock:epoch"
 
-RAISE_EPOCH = """
+RAISE_EPOCH = f"""{ledgers.SIGN}
+sign(KEYS[2], ARGV[3], ARGV[4])
 local now = tonumber(redis.call('GET', KEYS[1]) or '0')
 if now < tonumber(ARGV[2]) then return 0 end
 if tonumber(ARGV[1]) > now then redis.call('SET', KEYS[1], ARGV[1]) end
@@ -57,6 +58,7 @@ class Relay:
         self._engine = connect(settings, most=2, statement_timeout=30)
         self._publisher = Publisher(settings)
         self._redis = redis_server.client(settings)
+        self._ledger: str | None = None
         self._healthy_since: datetime | None = None
         self._last_pass = datetime.min.replace(tzinfo=UTC)
         self._swept_at = time.monotonic()
@@ -147,6 +149,8 @@ class Relay:
     def _beat(self) -> None:
         with self._engine.begin() as connection:
             seen = lost.read_counter(connection)
+            if self._ledger is None:
+                self._ledger = ledgers.identify(connection)
         with redis_errors():
             known = int(self._redis.get(EPOCH_KEY) or 0)
             run_id = str(self._redis.info("server")["run_id"])
@@ -172,7 +176,8 @@ class Relay:
 
     def _raise_epoch(self, epoch: int, known: int) -> bool:
         with redis_errors():
-            return bool(self._redis.eval(RAISE_EPOCH, 1, EPOCH_KEY, epoch, known))
+            names = self._ledger or "", ledgers.where_of(self._settings)
+            return bool(self._redis.eval(RAISE_EPOCH, 2, EPOCH_KEY, ledgers.KEY, epoch, known, *names))
 
     def _refill(self) -> None:
         most = self._settings.relay_batch

@@ -19,16 +19,23 @@ SAID_EVERY = 5
 """Seconds between two lines that say the same."""
 
 ADVICE = (
-    (r"AuthenticationError|authentication failed|no password supplied", "user name and password"),
-    (r"NoPermission|permission denied", "what its user is allowed"),
-    (r"DB index|does not exist", "the number or name of the database"),
-    (r"certificate|SSL|TLS", "TLS, and which authority signed its certificate"),
-    (r"resolve|resolution|not known", "the host's name"),
-    (r"refused|reset|closed", "host and port, and whether it runs"),
-    (r"[Tt]ime(d )?out", "host and port, and whether a firewall or NetworkPolicy drops what is sent to it"),
-    (r"tables are not made", "the migration"),
+    ("cluster", r"in cluster mode|CLUSTERDOWN|MOVED", "its mode: it is a Redis Cluster, and a single Redis is wanted"),
+    ("login", r"AuthenticationError|authentication failed|no password supplied", "user name and password"),
+    ("rights", r"NoPermission|permission denied", "what its user is allowed"),
+    ("database", r"DB index|does not exist", "the number or name of the database"),
+    ("tls", r"certificate|SSL|TLS", "TLS, and which authority signed its certificate"),
+    ("host", r"resolve|resolution|not known", "the host's name"),
+    (
+        "connections",
+        r"max number of clients|too many (clients|connections)|connection slots",
+        "how many it lets connect",
+    ),
+    ("unreachable", r"refused|reset|closed", "host and port, and whether it runs"),
+    ("silent", r"[Tt]ime(d )?out", "host and port, and whether a firewall or NetworkPolicy drops what is sent to it"),
+    ("not_migrated", r"tables are not made", "the migration"),
 )
-"""What servers, their clients and the network say, in the order in which it is looked for; and what it is about."""
+"""A name for each trouble; what servers, their clients and the network say of it; and what to look at. The first one
+whose words are said is it."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,12 @@ def reason_of(error: BaseException) -> str:
 
 def advice_on(error: BaseException, server: Server) -> str:
     """What to look at when a server does not answer so."""
-    said = f"{type(error).__name__} {reason_of(error)}"
-    about = next((about for words, about in ADVICE if re.search(words, said)), "the server's own log")
+    _, about = trouble_of(error)
     return f"look at {about} ({server.settings})"
+
+
+def trouble_of(error: BaseException) -> tuple[str, str]:
+    """The name of the trouble that a server does not answer for, and what to look at."""
+    said = f"{type(error).__name__} {reason_of(error)}"
+    known = ((name, about) for name, words, about in ADVICE if re.search(words, said))
+    return next(known, ("refuses", "the server's own log"))
