@@ -1,4 +1,4 @@
-"""What does not come up is named by `penstock deploy`, with its event, its last words and the fix, and then by `doctor`."""
+"""What does not come up is named by `penstock deploy` and `doctor`, with its event, its last words and the fix."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -9,11 +9,10 @@ from urllib.parse import quote
 
 import urllib3
 from kubernetes import config
-from kubernetes.client import ApiClient, Configuration, CoreV1Api
+from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
-from kubernetes.stream import stream
-from kubernetes.stream.ws_client import ERROR_CHANNEL
+from kubernetes.stream.ws_client import ERROR_CHANNEL, websocket_call
 from websocket import WebSocketException
 
 from penstock_runtime.errors import PenstockError
@@ -95,12 +94,18 @@ class Cluster:
 
     def execute(self, pod: str, container: str, command: list[str], *, seconds: float = READ) -> str:
         """What a command prints on standard output in a container. Raises ClusterError where its status is not 0."""
-        call = CoreV1Api(self.api).connect_get_namespaced_pod_exec
-        about = {"container": container, "command": command, "stdout": True, "stderr": True, "stdin": False}
+        query = [
+            ("container", container),
+            ("stdout", "true"),
+            ("stderr", "true"),
+            *(("command", one) for one in command),
+        ]
+        path = f"{self.path}/pods/{quote(pod, safe='')}/exec"
+        method, url, headers, *_ = self.api.param_serialize(
+            "GET", path, query_params=query, auth_settings=["BearerToken"]
+        )
         with asking(f"run {command[0]} in {pod}"):
-            socket = stream(
-                call, pod, self.namespace, **about, tty=False, _preload_content=False, _request_timeout=(CONNECT, READ)
-            )
+            socket = websocket_call(self.api.configuration, method, url, headers=headers, _preload_content=False)
             try:
                 socket.run_forever(timeout=seconds)
                 if socket.is_open():

@@ -38,6 +38,8 @@ def deploy(cluster: Cluster, helm: Helm, wish: Wish, progress: Progress) -> list
 
     Raises ClusterError and HelmError where the cluster or Helm cannot be asked.
     """
+    version = cluster.get("/version")["gitVersion"]
+    progress.say(f"Kubernetes {version}, namespace {cluster.namespace}, release {helm.release}")
     values = wish.values if wish.values is not None else asyncio.run(helm.values())
     found = _look(cluster, helm, values, wish, progress)
     if wish.only_look or any(one.level is Level.ERROR for one in found):
@@ -47,8 +49,6 @@ def deploy(cluster: Cluster, helm: Helm, wish: Wish, progress: Progress) -> list
 
 
 def _look(cluster: Cluster, helm: Helm, values: Values, wish: Wish, progress: Progress) -> list[Finding]:
-    version = cluster.get("/version")["gitVersion"]
-    progress.say(f"Kubernetes {version}, namespace {cluster.namespace}, release {helm.release}")
     with progress.step("the release as it is") as found:
         found += of_release(cluster.namespace, helm.release, asyncio.run(helm.status()))
     errors = [one for one in found if one.level is Level.ERROR]
@@ -126,13 +126,7 @@ async def _let_go(under_way: "asyncio.Task[int]") -> None:
 
 def _explained(cluster: Cluster, release: str, error: HelmError) -> list[Finding]:
     """What Helm said, and what can be seen of why."""
-    seen = [one for one in examine(cluster, release, lambda what: None) if one.code != Code.RELEASE_FAILED]
-    wrong = [
-        one for one in seen if one.level is Level.ERROR and one.code not in (Code.NOT_INSTALLED, Code.INSIDE_UNSEEN)
-    ]
-    fix = (
-        "see what else is told; nothing that ran before was taken away"
-        if wrong
-        else "do what it says, and deploy again"
-    )
+    seen = examine(cluster, release, lambda what: None)
+    wrong = [one for one in seen if one.level is Level.ERROR and one.code != Code.NOT_INSTALLED]
+    fix = "mend what else is told; what ran before still runs" if wrong else "do what it says, and deploy again"
     return [Finding(error.code, "Helm", error.message, fix), *wrong]
