@@ -118,6 +118,21 @@ def migrate(state: StateFolder = DEFAULT_STATE) -> None:
     typer.echo(f"the database is at revision {ledger.upgrade(ledger.find(state))}")
 
 
+@app.command()
+def doctor(as_json: Json = False, state: StateFolder = DEFAULT_STATE) -> None:
+    """Say what is wrong, each thing in a line, and how to mend it.
+
+    Looked at are the Redis, the PostgreSQL and the storage that the settings name, else those of the suite running on
+    the state folder; the queues and jobs in them; and the state folder. Status 3: there is an error; warnings are none.
+    """
+    from penstock_cli.doctor import examine_here
+    from penstock_cli.findings import end, show_findings
+
+    found, looked_at = examine_here(state)
+    show_findings(found, looked_at, as_json=as_json)
+    end(found)
+
+
 @key_commands.command()
 def create(
     name: Annotated[str, typer.Option(help="What the key is for, for people to know it by.")],
