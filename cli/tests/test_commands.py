@@ -161,7 +161,12 @@ def test_without_a_database_it_is_told_how_to_name_one(tmp_path: Path) -> None:
 
 def test_a_running_suite_names_the_database(database_url: str, tmp_path: Path) -> None:
     with locked(tmp_path) as state:
-        here = Instance(database_url=database_url, api_url="http://127.0.0.1:1")
+        here = Instance(
+            broker_url="redis://127.0.0.1:1/0",
+            database_url=database_url,
+            storage_url=tmp_path.as_uri(),
+            api_url="http://127.0.0.1:1",
+        )
         write_secret(state.instance_file, here.model_dump_json())
         shown = run("keys", "create", "--name", "ci", "--state", str(tmp_path))
     assert shown.output.startswith("pk_")

@@ -36,7 +36,12 @@ def test_a_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) ->
 
 
 def test_another_command_finds_the_suite_only_while_it_runs(tmp_path: Path) -> None:
-    here = Instance(database_url="postgresql://postgres@127.0.0.1:1/postgres", api_url="http://127.0.0.1:2")
+    here = Instance(
+        broker_url="redis://127.0.0.1:3/0",
+        database_url="postgresql://postgres@127.0.0.1:1/postgres",
+        storage_url="file:///files",
+        api_url="http://127.0.0.1:2",
+    )
     assert running(tmp_path / "none") is None
     with locked(tmp_path) as state:
         assert running(tmp_path) is None

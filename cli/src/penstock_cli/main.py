@@ -16,7 +16,7 @@ from penstock_cli.client.queues import queues
 from penstock_cli.client.secret import webhook_secret
 from penstock_cli.cluster.commands import deploy, uninstall
 from penstock_cli.cluster.status_command import status
-from penstock_cli.doctor import doctor
+from penstock_cli.doctor_command import doctor
 from penstock_cli.local.interrupts import counted
 from penstock_cli.local.supervisor import Interrupted
 from penstock_cli.logs import logs
@@ -36,13 +36,13 @@ app = typer.Typer(
     "command has examples in its --help; `penstock --install-completion` teaches your shell their names.",
 )
 key_commands = typer.Typer(no_args_is_help=True, help="Keys for the API.")
-CLUSTER, WORK, ACCESS = "On a cluster", "Jobs and queues, of any suite", "Access"
+CLUSTER, TROUBLE, WORK, ACCESS = "On a cluster", "When something is wrong", "Jobs and queues", "Access"
 
 app.command(rich_help_panel=CLUSTER)(deploy)
 app.command(rich_help_panel=CLUSTER)(status)
 app.command(rich_help_panel=CLUSTER)(uninstall)
-app.command(rich_help_panel=CLUSTER)(logs)
-app.command(rich_help_panel=CLUSTER)(doctor)
+app.command(rich_help_panel=TROUBLE)(doctor)
+app.command(rich_help_panel=TROUBLE)(logs)
 app.add_typer(jobs, name="jobs", rich_help_panel=WORK)
 app.add_typer(queues, name="queues", rich_help_panel=WORK)
 queues.command()(new)

@@ -59,6 +59,7 @@ def running(
         restarts=settings.local_restarts,
         log_bytes=settings.local_log_bytes,
     )
+    state.end_file.unlink(missing_ok=True)
     supervisor = Supervisor(state, bounds, say=screen.say, show=screen.show, interrupts=interrupts)
     with screen.following(lambda: supervisor.children):
         try:
@@ -66,6 +67,8 @@ def running(
         except PenstockError as error:
             first_line = error.message.partition("\n")[0]
             screen.say(f"stopping everything: {first_line}")
+            with contextlib.suppress(OSError):  # its disk may be what is wrong
+                write_secret(state.end_file, error.message)
             raise
         except Interrupted:
             screen.say("stopping; another ctrl-C kills at once")
@@ -83,7 +86,13 @@ def _start(supervisor: Supervisor, state: State, settings: CliSettings, at: suit
     database_url = suite.database_url(settings, at)
     api_key = _prepare(state, settings, suite.broker_url(settings, at), database_url)
     supervisor.start(services)
-    write_secret(state.instance_file, Instance(database_url=database_url, api_url=at.api_url).model_dump_json())
+    here = Instance(
+        broker_url=suite.broker_url(settings, at),
+        database_url=database_url,
+        storage_url=suite.storage_url(state, settings),
+        api_url=at.api_url,
+    )
+    write_secret(state.instance_file, here.model_dump_json())
     page = None if settings.smtp_host else at.mail_page_url
     return Running(supervisor, state, at.api_url, api_key, database_url, page)
 

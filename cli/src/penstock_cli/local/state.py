@@ -11,6 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from penstock_runtime.errors import PenstockError
 
+END = "end.txt"
+"""The name of `State.end_file`."""
+
 
 class StateError(PenstockError):
     """The state folder cannot be used."""
@@ -19,9 +22,11 @@ class StateError(PenstockError):
 
 
 class Instance(BaseModel):
-    """Where a running suite answers, for other commands on the same folder."""
+    """Where a running suite and its neighbours are, for other commands on the same folder."""
 
+    broker_url: str
     database_url: str
+    storage_url: str
     api_url: str
 
 
@@ -48,6 +53,11 @@ class State:
     @property
     def instance_file(self) -> Path:
         return self.folder / "instance.json"
+
+    @property
+    def end_file(self) -> Path:
+        """What ended the last run, where it was not asked to end."""
+        return self.folder / END
 
     def log(self, name: str) -> Path:
         """The log file of the process of that name."""

@@ -75,6 +75,11 @@ def database_url(settings: CliSettings, ports: Ports) -> str:
     return settings.external_database or f"postgresql://postgres@{HOST}:{ports.postgres}/postgres"
 
 
+def storage_url(state: State, settings: CliSettings) -> str:
+    """The object storage that was named, else the folder that is kept here."""
+    return settings.storage_url or (state.folder / "storage").as_uri()
+
+
 def servers(state: State, settings: CliSettings, ports: Ports) -> list[Program]:
     """What the services need and was not named in the settings: Redis, PostgreSQL, a mail server."""
     programs = []
@@ -92,7 +97,7 @@ def services(state: State, settings: CliSettings, ports: Ports, secret_key: str)
     environment = {
         "CELERY_BROKER_URL": broker_url(settings, ports),
         "PENSTOCK_DATABASE_URL": database_url(settings, ports),
-        "PENSTOCK_STORAGE_URL": settings.storage_url or (state.folder / "storage").as_uri(),
+        "PENSTOCK_STORAGE_URL": storage_url(state, settings),
         "PENSTOCK_SECRET_KEY": secret_key,
         "PENSTOCK_PUBLIC_URL": settings.public_url or ports.api_url,
         "PENSTOCK_API_HOST": HOST,

@@ -52,10 +52,18 @@ def _of_folder(folder: Path, bounds: DoctorSettings) -> Iterator[Finding]:
     except OSError as error:
         yield _refused(about, error)
         return
-    disk = shutil.disk_usage(folder)
-    if disk.used / (disk.used + disk.free) >= bounds.doctor_full:
-        what = f"{disk.used / (disk.used + disk.free):.0%} of its disk is in use, and {disk.free // 2**20} MiB are free"
+    what = nearly_full(folder, bounds)
+    if what:
         yield Finding(Code.STORAGE_FULL, about, what, ROOM, Level.WARNING)
+
+
+def nearly_full(folder: Path, bounds: DoctorSettings) -> str:
+    """How much of the folder's disk is in use, where that is nearly all; else nothing. Raises OSError."""
+    disk = shutil.disk_usage(folder)
+    part = disk.used / (disk.used + disk.free)
+    return (
+        f"{part:.0%} of its disk is in use, and {disk.free // 2**20} MiB are free" if part >= bounds.doctor_full else ""
+    )
 
 
 def _refused(about: str, error: OSError) -> Finding:
