@@ -19,8 +19,8 @@ def doctor(
     """Say what is wrong, each thing in a line, and how to mend it.
 
     With -n or --context on a cluster: nodes, pods, volumes, KEDA, network policies, and what a pod of the suite sees.
-    Else on this machine: the Redis, the PostgreSQL and the storage that the settings name, or those of the suite running
-    on the state folder; the queues and jobs in them; and the state folder. Status 3: there is an error.
+    Else on this machine: the Redis, the PostgreSQL and the storage that the settings name, or those of the suite that
+    runs on the state folder; the queues and jobs in them; and the state folder. Status 3: there is an error.
 
     ```
     penstock doctor
