@@ -23,6 +23,7 @@ MAIL, SCHEDULER = "scaledobject/penstock-worker-mail", "deployment/penstock-sche
 def suite(new_namespace: Callable[..., Namespace], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     """Installed by `penstock deploy`."""
     suite = Suite(new_namespace("doctor"))
+    suite.mount_probe()
     suite.values = merged(for_tests(), {"scheduler": {"replicas": 1}, "api": {"replicas": 1}})
     ended = deploy(suite.namespace.name, suite.values, tmp_path_factory.mktemp("values"))
     assert (ended.status, ended.found) == (0, []), ended
@@ -106,18 +107,12 @@ def test_a_scaledobject_that_is_paused_is_named_with_the_command_that_ends_it(su
         assert ended.status == 0, "it is a warning"
 
 
-def test_a_scheduler_without_a_pod_is_named(suite: Suite) -> None:
+def test_a_scheduler_without_a_pod_is_named_and_seen_from_inside(suite: Suite) -> None:
     suite.namespace.kubectl("scale", SCHEDULER, "--replicas=0")
     ended = await_finding(suite, "no_pods", "scale deployment penstock-scheduler --replicas=1")
     assert ended.status == UNSUCCESSFUL
+    await_finding(suite, "relay_silent")
     suite.namespace.kubectl("scale", SCHEDULER, "--replicas=1")
-    await_health(suite)
-
-
-def test_a_redis_that_evicts_is_seen_from_inside(suite: Suite) -> None:
-    suite.redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-    assert "noeviction" in await_finding(suite, "redis_evicts").finding("redis_evicts")
-    suite.redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
     await_health(suite)
 
 

@@ -20,13 +20,19 @@ def foreign(**values: object) -> Values:
     return merged(FIXED, SMALL, celery, {"pool": "prefork", "timeLimit": 60}, values)
 
 
+NO_PROBE: Values = {"app": "", "extraEnv": [], "extraVolumes": [], "extraVolumeMounts": []}
+PLAIN = merged(for_tests(), {"workers": {"generation": NO_PROBE}})
+
 BROKEN: Values = {
     "api": {"resources": {"requests": {"cpu": "1000"}}},
-    "scheduler": {"extraVolumes": [{"name": "x", "configMap": {"name": "no-such-map"}}]},
+    "scheduler": {"resources": {"requests": {"memory": "8Mi"}, "limits": {"memory": "24Mi"}}},
     "workers": {
         "dataset": FIXED | {"image": {"repository": "localhost:5999/nobody/has", "tag": "this"}},
         "generation": FIXED
-        | {"resources": {"requests": {"cpu": "10m", "memory": "8Mi"}, "limits": {"memory": "24Mi"}}},
+        | {
+            "extraVolumes": [{"name": "map", "configMap": {"name": "no-such-map"}}],
+            "extraVolumeMounts": [{"name": "map", "mountPath": "/map"}],
+        },
         "mail": FIXED | {"extraEnv": [{"name": "PENSTOCK_LEASE", "value": "1"}]},
         "opstrace": FIXED | {"nodeSelector": {"disk": "of-gold"}},
         "unset": foreign(queue="unset", extraEnvFrom=[{"configMapRef": {"name": "no-such-map"}}]),
@@ -36,12 +42,12 @@ BROKEN: Values = {
 }
 EXPECTED = {
     "image_missing": ("pod penstock-worker-dataset", "localhost:5999/nobody/has:this", "push it"),
-    "oom_killed": ("pod penstock-worker-generation", "more memory than 24Mi", "resources.limits.memory"),
+    "oom_killed": ("pod penstock-scheduler", "more memory than 24Mi", "resources.limits.memory"),
     "crash_loop": ("pod penstock-worker-mail", "PENSTOCK_LEASE: must be at least three times", "--previous"),
     "pod_misconfigured": ("pod penstock-worker-unset", 'configmap "no-such-map" not found', "make the Secret"),
     "pod_security": ("deployment penstock-worker-mighty", "privileged", "label the namespace"),
     "limit_range": ("deployment penstock-worker-greedy", "maximum cpu usage per Container is 2", "LimitRange"),
-    "volume_missing": ("pod penstock-scheduler", 'configmap "no-such-map" not found', "make the Secret or key"),
+    "volume_missing": ("pod penstock-worker-generation", 'configmap "no-such-map" not found', "make the Secret or key"),
 }
 UNSCHEDULABLE = {"pod penstock-api": "Insufficient cpu", "pod penstock-worker-opstrace": "node affinity/selector"}
 
@@ -57,7 +63,7 @@ def test_every_part_that_does_not_come_is_named_with_why(
 ) -> None:
     namespace = new_namespace("broken")
     limits(namespace)
-    ended = deploy(namespace.name, merged(for_tests(), BROKEN), tmp_path, "--no-images", "--patience", "20")
+    ended = deploy(namespace.name, merged(PLAIN, BROKEN), tmp_path, "--no-images", "--patience", "20")
     assert ended.status == UNSUCCESSFUL, ended
     assert ended.codes & {"pod_unschedulable", "pod_security"}, ended  # what is wrong from the first moment on
     last: list[Ended] = []
@@ -82,7 +88,7 @@ def test_every_part_that_does_not_come_is_named_with_why(
 def test_a_quota_that_is_used_up_is_named(new_namespace: Callable[..., Namespace], tmp_path: Path) -> None:
     namespace = new_namespace("quota")
     namespace.kubectl("create", "quota", "few", "--hard=pods=2")
-    ended = deploy(namespace.name, for_tests(), tmp_path, "--patience", "5")
+    ended = deploy(namespace.name, PLAIN, tmp_path, "--patience", "5")
     assert ended.status == UNSUCCESSFUL, ended
     assert "exceeded quota: few" in ended.finding("quota")
     assert "kubectl describe quota" in ended.finding("quota")
@@ -93,6 +99,6 @@ def test_a_migration_that_fails_is_named_with_what_it_said(
 ) -> None:
     namespace = new_namespace("migration")
     broken = {"api": {"image": {"tag": f"{VERSION}-broken"}}, "migrations": {"backoffLimit": 0}}
-    ended = deploy(namespace.name, merged(for_tests(), broken), tmp_path, "--patience", "5")
+    ended = deploy(namespace.name, merged(PLAIN, broken), tmp_path, "--patience", "5")
     assert ended.status == UNSUCCESSFUL, ended
     assert "of_no_version" in ended.finding("migration_failed")
