@@ -12,8 +12,10 @@ from sqlalchemy import text
 
 from penstock_cli.embedded import postgres_in
 from penstock_cli.local.ports import free_port
+from penstock_runtime.doctor.codes import Code, code_of
 from penstock_runtime.findings import Level
 from penstock_runtime.migrate import newest, upgrade
+from penstock_runtime.waiting import ADVICE
 
 PASSWORD = "not-the-one"
 POOR = "penstock_poor"
@@ -132,6 +134,11 @@ def test_a_postgresql_that_refuses_for_a_reason_of_its_own(found, settings):
             admin.execute("DROP DATABASE of_nobody")
     assert "not currently accepting connections" in seen.what
     assert "look at the server's own log" in seen.fix
+
+
+def test_whatever_stops_a_server_has_a_code():
+    assert {code_of(server, name) for server in ("redis", "postgresql") for name, _, _ in ADVICE} <= {*Code}
+    assert code_of("postgresql", "cluster") == "postgresql_refuses"
 
 
 def test_a_table_that_somebody_has_locked(found, ledger):

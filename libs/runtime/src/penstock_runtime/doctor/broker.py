@@ -8,7 +8,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from penstock_contracts.queues import QUEUES, SEPARATOR, Priority
 from penstock_runtime import redis_server, waiting
-from penstock_runtime.doctor.codes import Code
+from penstock_runtime.doctor.codes import Code, code_of
 from penstock_runtime.doctor.settings import DoctorSettings
 from penstock_runtime.doctor.sight import Sight, clock_of
 from penstock_runtime.findings import Finding, Level
@@ -57,7 +57,7 @@ def unanswered(error: BaseException, settings: RuntimeSettings) -> Finding:
     server = waiting.broker(settings)
     name, _ = waiting.trouble_of(error)
     fix = waiting.advice_on(error, server)
-    return Finding(Code(f"redis_{name}"), f"Redis at {server.where}", waiting.reason_of(error), fix)
+    return Finding(code_of("redis", name), f"Redis at {server.where}", waiting.reason_of(error), fix)
 
 
 def _time(client: "redis.Redis") -> float:
