@@ -33,7 +33,7 @@ def penstock(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 def test_the_help_names_every_command() -> None:
     shown = penstock("--help")
     assert shown.returncode == 0
-    for command in ("up", "demo", "keys", "migrate", "dead-letters"):
+    for command in ("up", "demo", "doctor", "keys", "migrate", "dead-letters"):
         assert f" {command} " in shown.stdout
 
 

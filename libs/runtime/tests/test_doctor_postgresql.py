@@ -12,8 +12,10 @@ from sqlalchemy import text
 
 from penstock_cli.embedded import postgres_in
 from penstock_cli.local.ports import free_port
+from penstock_runtime.doctor.codes import Code, code_of
 from penstock_runtime.findings import Level
 from penstock_runtime.migrate import newest, upgrade
+from penstock_runtime.waiting import ADVICE
 
 PASSWORD = "not-the-one"
 POOR = "penstock_poor"
@@ -88,7 +90,7 @@ def test_a_postgresql_that_answers_too_late_is_not_waited_for(found, silent_port
     assert seen["postgresql_silent"].what == "what it was asked was not answered within 0.5 s"
 
 
-def test_a_wrong_password_is_said_and_not_shown(found, poor, asks_for_passwords):
+def test_a_wrong_password_of_postgresql_is_said_and_not_shown(found, poor, asks_for_passwords):
     seen = found(database_url=poor)["postgresql_login"]
     assert "password authentication failed" in seen.what
     assert "look at user name and password (PENSTOCK_DATABASE_URL" in seen.fix
@@ -121,6 +123,22 @@ def test_a_postgresql_that_is_read_only(found, ledger):
         seen = found()["postgresql_read_only"]
     assert seen.what == "it is set to default_transaction_read_only: no job is accepted"
     assert "name the primary" in seen.fix
+
+
+def test_a_postgresql_that_refuses_for_a_reason_of_its_own(found, settings):
+    with psycopg.connect(at(settings.database_url, path="/template1"), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE of_nobody ALLOW_CONNECTIONS false")
+        try:
+            seen = found(database_url=at(settings.database_url, path="/of_nobody"))["postgresql_refuses"]
+        finally:
+            admin.execute("DROP DATABASE of_nobody")
+    assert "not currently accepting connections" in seen.what
+    assert "look at the server's own log" in seen.fix
+
+
+def test_whatever_stops_a_server_has_a_code():
+    assert {code_of(server, name) for server in ("redis", "postgresql") for name, _, _ in ADVICE} <= {*Code}
+    assert code_of("postgresql", "cluster") == "postgresql_refuses"
 
 
 def test_a_table_that_somebody_has_locked(found, ledger):

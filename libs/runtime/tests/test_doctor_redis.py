@@ -18,6 +18,8 @@ from tls import TlsPort, make_certificate
 from penstock_cli.embedded import redis_in
 from penstock_cli.local.ports import free_port
 from penstock_contracts.queues import BY_NAME
+from penstock_runtime.doctor.clocks import apart
+from penstock_runtime.doctor.sight import Clock
 from penstock_runtime.findings import Level
 
 PASSWORD = "not-the-one"
@@ -106,8 +108,8 @@ def test_a_redis_that_is_nearly_full_and_one_that_is(found, own_redis, client):
     nearly = found(broker_url=own_redis.server.url)["redis_full"]
     assert (nearly.level, "95% of its memory" in nearly.what) == (Level.WARNING, True), nearly
     client.config_set("maxmemory", used // 2)
-    full = found(broker_url=own_redis.server.url)["redis_full"]
-    assert (full.level, "refuses to write" in full.what) == (Level.ERROR, True), full
+    [full] = found(broker_url=own_redis.server.url, every=True)
+    assert (full.code, full.level, "refuses to write" in full.what) == ("redis_full", Level.ERROR, True), full
     assert "CONFIG SET maxmemory" in full.fix
 
 
@@ -150,14 +152,24 @@ def test_a_redis_whose_disk_is_full(found, mortal, folder, eventually):
                 return False
 
             eventually(refused)
-        seen = found(broker_url=server.server.url)["redis_not_saved"]
-        assert seen.level is Level.ERROR, seen
+        [seen] = found(broker_url=server.server.url, every=True)
+        assert (seen.code, seen.level) == ("redis_not_saved", Level.ERROR)
         assert "aof_last_write_status: err" in seen.what
         assert "it refuses to write" in seen.what
         assert "df -h" in seen.fix
         filler.unlink()
         eventually(lambda: "redis_not_saved" not in found(broker_url=server.server.url))
         server.kill()
+
+
+def test_clocks_are_apart_from_the_bound_on_and_only_for_certain():
+    def said(redis_ahead: float, *, error: float = 0.0, most: float = 3) -> list[str]:
+        clocks = [Clock("Redis", redis_ahead, error), Clock("PostgreSQL", 0.0, 0.0)]
+        return [finding.what.partition(" s ")[0] for finding in apart(clocks, most=most)]
+
+    assert said(3.0) == said(-3.0) == said(3.4, error=0.5) == []
+    assert said(3.6, error=0.5) == ["the clock of Redis is 3.6", "the clock of PostgreSQL is 3.6"]
+    assert len(said(-3.1)) == 2
 
 
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))

@@ -114,6 +114,12 @@ def run(ledger, quick):
     worker.database.dispose()
 
 
+def test_a_failed_job_is_told_for_a_while(found, run, eventually):
+    run(Rejected("the mail server does not know ada@example.com", code="no_such_mailbox"))
+    assert "jobs_failed" in found(doctor_lately=600)
+    eventually(lambda: "jobs_failed" not in found(doctor_lately=1))
+
+
 def test_jobs_whose_world_is_in_the_way_have_failed_or_have_died(found, run):
     for _ in range(3):
         run(Retryable("the mail server smtp.example.com:25 refused", code="smtp_unavailable"))

@@ -8,7 +8,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from penstock_contracts.queues import QUEUES, SEPARATOR, Priority
 from penstock_runtime import redis_server, waiting
-from penstock_runtime.doctor.codes import Code
+from penstock_runtime.doctor.codes import Code, code_of
 from penstock_runtime.doctor.settings import DoctorSettings
 from penstock_runtime.doctor.sight import Sight, clock_of
 from penstock_runtime.findings import Finding, Level
@@ -32,19 +32,24 @@ def look_at(sight: Sight, settings: RuntimeSettings, bounds: DoctorSettings) -> 
         try:
             sight.clock = clock_of("Redis", lambda: _time(client))
             info = client.info()
+            misfit = redis_server.unfit(info, settings)
+            if misfit:
+                sight.findings.append(misfit)
+            if misfit and misfit.code == Code.REDIS_CLUSTER:
+                return  # what else it says is about another server than it ought to be
+            about = f"Redis at {waiting.broker(settings).where}"
+            found = [*_rights(client, about), *_writing(client, info, about), *_room(info, bounds, about)]
         except (redis.RedisError, OSError) as error:
             sight.findings.append(unanswered(error, settings))
             return
-        misfit = redis_server.unfit(info, settings)
-        if misfit:
-            sight.findings.append(misfit)
-        if misfit and misfit.code == Code.REDIS_CLUSTER:
-            return  # what else it says is about another server than it ought to be
-        about = f"Redis at {waiting.broker(settings).where}"
-        found = [*_rights(client, about), *_writing(client, info, about), *_room(info, bounds, about)]
-        sight.findings += found
-        sight.readable = all(finding.code != Code.REDIS_RIGHTS for finding in found)
-        sight.writable = all(finding.level is not Level.ERROR for finding in found)
+    sight.findings += found
+    errors = {finding.code for finding in found if finding.level is Level.ERROR}
+    sight.writable = not errors
+    sight.readable = errors.isdisjoint(UNREADABLE)
+
+
+UNREADABLE = (Code.REDIS_RIGHTS, Code.REDIS_NOT_SAVED)
+"""With these what lies in it is not read: a Redis that cannot write to its disk refuses even PING."""
 
 
 def unanswered(error: BaseException, settings: RuntimeSettings) -> Finding:
@@ -52,7 +57,7 @@ def unanswered(error: BaseException, settings: RuntimeSettings) -> Finding:
     server = waiting.broker(settings)
     name, _ = waiting.trouble_of(error)
     fix = waiting.advice_on(error, server)
-    return Finding(Code(f"redis_{name}"), f"Redis at {server.where}", waiting.reason_of(error), fix)
+    return Finding(code_of("redis", name), f"Redis at {server.where}", waiting.reason_of(error), fix)
 
 
 def _time(client: "redis.Redis") -> float:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """What is wrong. Of a server that does not answer, what is behind the first `_` is the name in `waiting.ADVICE`."""
+    """What is wrong."""
 
     SETTINGS = "settings"
 
@@ -54,3 +54,9 @@ class Code(StrEnum):
     STORAGE_READ_ONLY = "storage_read_only"
     STORAGE_FULL = "storage_full"
     STORAGE_UNREACHABLE = "storage_unreachable"
+
+
+def code_of(server: str, trouble: str) -> Code:
+    """The code of a server, `redis` or `postgresql`, that does not answer for this trouble of `waiting.ADVICE`."""
+    code = f"{server}_{trouble}"
+    return Code(code) if code in {*Code} else Code(f"{server}_refuses")

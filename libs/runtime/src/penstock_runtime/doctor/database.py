@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from penstock_runtime import migrate, waiting
 from penstock_runtime.database import LOST, engine_on
-from penstock_runtime.doctor.codes import Code
+from penstock_runtime.doctor.codes import Code, code_of
 from penstock_runtime.doctor.settings import DoctorSettings
 from penstock_runtime.doctor.sight import Sight, clock_of
 from penstock_runtime.findings import Finding, Level
@@ -60,7 +60,7 @@ def unanswered(error: BaseException, settings: RuntimeSettings) -> Finding:
     server = waiting.postgresql(settings)
     name, _ = waiting.trouble_of(error)
     fix = waiting.advice_on(error, server)
-    return Finding(Code(f"postgresql_{name}"), _about(settings), waiting.reason_of(error), fix)
+    return Finding(code_of("postgresql", name), _about(settings), waiting.reason_of(error), fix)
 
 
 def _about(settings: RuntimeSettings) -> str:

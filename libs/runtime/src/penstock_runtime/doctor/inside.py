@@ -43,7 +43,7 @@ def _look_at_both(sight: Sight, connection: Connection, settings: RuntimeSetting
         seen = ledgers.read_ledgers(client)
     about = f"Redis at {waiting.broker(settings).where}"
     sight.findings += others(seen, ledgers.identify(connection), about, within=bounds.doctor_silence)
-    backlog, pauses, untold = _pauses(connection, settings)
+    backlog, pauses, untold = _pauses(connection, settings, bounds)
     busy = read_busy(connection, lately=bounds.doctor_unconsumed)
     oldest = read_oldest(settings)
     for name, queue in backlog.items():
@@ -54,10 +54,10 @@ def _look_at_both(sight: Sight, connection: Connection, settings: RuntimeSetting
 
 
 def _pauses(
-    connection: Connection, settings: RuntimeSettings
+    connection: Connection, settings: RuntimeSettings, bounds: DoctorSettings
 ) -> tuple[dict[str, QueueBacklog], dict[str, Pause], set[str]]:
     """What waits, what is paused, and of which queues Redis was not told within a few of the relay's passes."""
-    deadline = time.monotonic() + 3 * settings.relay_every
+    deadline = time.monotonic() + min(3 * settings.relay_every, bounds.doctor_seconds / 2)
     untold: set[str] | None = None
     while True:
         backlog = {queue.queue: queue for queue in read_backlog(settings)}

@@ -61,9 +61,9 @@ def nearly_full(folder: Path, bounds: DoctorSettings) -> str:
     """How much of the folder's disk is in use, where that is nearly all; else nothing. Raises OSError."""
     disk = shutil.disk_usage(folder)
     part = disk.used / (disk.used + disk.free)
-    return (
-        f"{part:.0%} of its disk is in use, and {disk.free // 2**20} MiB are free" if part >= bounds.doctor_full else ""
-    )
+    if part < bounds.doctor_full:
+        return ""
+    return f"{part:.0%} of its disk is in use, and {disk.free // 2**20} MiB are free"
 
 
 def _refused(about: str, error: OSError) -> Finding:
