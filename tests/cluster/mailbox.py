@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.namespace import COMPONENT, Namespace
-from cluster.pod import pod_spec
+from cluster.pod import deployment, pod_spec
 
 IMAGE = "penstock/test-mailbox:dev"
 PORT = 2525
@@ -54,29 +54,17 @@ class Mailbox:
 
 
 def _manifests() -> list[dict[str, Any]]:
-    labels = {COMPONENT: "mailbox"}
     pod = pod_spec(
         IMAGE,
         ports=[{"name": "smtp", "containerPort": PORT}],
         readinessProbe={"tcpSocket": {"port": "smtp"}, "periodSeconds": 1},
         volumeMounts=[{"name": "mail", "mountPath": "/mail"}],
-    ) | {"restartPolicy": "Always", "volumes": [{"name": "mail", "emptyDir": {}}]}
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "mailbox", "labels": labels},
-        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
-    }
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "mailbox", "labels": labels},
-        "spec": {"selector": labels, "ports": [{"port": PORT, "targetPort": "smtp"}]},
-    }
+    )
+    labels = {COMPONENT: "mailbox"}
     policy = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {"name": "mailbox", "labels": labels},
         "spec": {"podSelector": {"matchLabels": labels}, "ingress": [{"ports": [{"port": PORT}]}]},
     }
-    return [deployment, service, policy]
+    return [*deployment("mailbox", pod | {"volumes": [{"name": "mail", "emptyDir": {}}]}, PORT), policy]

@@ -44,6 +44,31 @@ def start_pod(namespace: Namespace, name: str, spec: dict[str, Any], **labels: s
     namespace.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=120s", seconds=130)
 
 
+def deployment(name: str, spec: dict[str, Any], port: int = 0) -> list[dict[str, Any]]:
+    """A Deployment of one such pod, with a Service of its name and port where it has one."""
+    labels = {COMPONENT: name}
+    template = {"metadata": {"labels": labels}, "spec": spec | {"restartPolicy": "Always"}}
+    objects: list[dict[str, Any]] = [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name, "labels": labels},
+            "spec": {"selector": {"matchLabels": labels}, "template": template},
+        }
+    ]
+    if port:
+        service = {"selector": labels, "ports": [{"port": port}]}
+        metadata = {"name": name, "labels": labels}
+        objects.append({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service})
+    return objects
+
+
+def deploy(namespace: Namespace, name: str, spec: dict[str, Any], port: int = 0) -> None:
+    """Apply that, and wait until its pod is there and ready."""
+    namespace.apply(*deployment(name, spec, port))
+    namespace.kubectl("rollout", "status", f"deploy/{name}", "--timeout=120s", seconds=130)
+
+
 def mount(namespace: Namespace, name: str, *files: Path) -> None:
     """A ConfigMap of these files."""
     data = {file.name: file.read_text(encoding="utf-8") for file in files}

@@ -32,8 +32,9 @@ class Release:
 
     name = "penstock"
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Namespace, chart: Path = CHART) -> None:
         self.namespace = namespace
+        self._chart = str(chart)
 
     def helm(self, *arguments: str, values: Values | None = None, seconds: float = 300) -> str:
         """What `helm` prints about this release. Raises Failed."""
@@ -43,15 +44,15 @@ class Release:
 
     def template(self, values: Values, *options: str) -> str:
         """The manifests of an installation, as this cluster would get them."""
-        return self.helm("template", self.name, str(CHART), "--dry-run=server", *options, values=values)
+        return self.helm("template", self.name, self._chart, "--dry-run=server", *options, values=values)
 
     def install(self, values: Values, *, wait: str = "5m") -> str:
         """`helm install --wait`, which ends when everything is ready; what it prints. With wait="" it does not wait."""
-        return self.helm("install", self.name, str(CHART), *_waiting(wait), values=values, seconds=600)
+        return self.helm("install", self.name, self._chart, *_waiting(wait), values=values, seconds=600)
 
     def upgrade(self, values: Values, *, wait: str = "6m") -> str:
         """`helm upgrade --wait` to exactly these values. With wait="" only for the migration."""
-        arguments = ("upgrade", self.name, str(CHART), "--reset-values", *_waiting(wait))
+        arguments = ("upgrade", self.name, self._chart, "--reset-values", *_waiting(wait))
         return self.helm(*arguments, values=values, seconds=600)
 
     def rollback(self, revision: int = 0) -> str:

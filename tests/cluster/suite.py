@@ -13,7 +13,7 @@ from cluster.forward import Forward
 from cluster.mailbox import Mailbox
 from cluster.namespace import Namespace, is_well
 from cluster.pod import mount
-from cluster.release import VERSION, Release, Values, merged
+from cluster.release import CHART, VERSION, Release, Values, merged
 from cluster.watch import Watch, watching
 from processes import eventually
 
@@ -33,9 +33,9 @@ def soon(condition: Any, what: str, *, seconds: float = 120) -> Any:
 class Suite:
     """The release `penstock` in one namespace, with a mail server of the tests' own beside it."""
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Namespace, chart: Path = CHART) -> None:
         self.namespace = namespace
-        self.release = Release(namespace)
+        self.release = Release(namespace, chart)
         self.mailbox = Mailbox(namespace)
         self.values: Values = {}
 

@@ -54,7 +54,7 @@ def test_the_chart_is_given_each_image_that_was_built() -> None:
         key = f"workers.{service.removeprefix('worker-')}" if service in WORKERS else service
         variable = ARTIFACTS[service]["image"].replace("/", "_").replace("-", "_")
         expected[f"{key}.image.repository"] = f"{{{{.IMAGE_REPO_{variable}}}}}"
-        expected[f"{key}.image.tag"] = f"{{{{.IMAGE_TAG_{variable}}}}}"
+        expected[f"{key}.image.tag"] = f"{{{{.IMAGE_TAG_{variable}}}}}@{{{{.IMAGE_DIGEST_{variable}}}}}"
         assert value(key) is not None
     assert RELEASE["setValueTemplates"] == expected
     assert (ROOT / RELEASE["chartPath"] / "Chart.yaml").is_file()
@@ -96,9 +96,10 @@ def test_a_profile_sets_only_values_that_the_chart_has_and_nothing_that_is_set_a
                 assert value(path.removesuffix(".readOnlyRootFilesystem")) is not None
 
 
-def test_one_profile_keeps_images_here_and_one_pushes_them() -> None:
+def test_only_for_production_it_is_said_whether_images_are_pushed_since_else_skaffold_sees_it_by_the_cluster() -> None:
     pushes = {name: one["build"]["local"]["push"] for name, one in PROFILES.items() if "build" in one}
-    assert pushes == {"local": False, "production": True}
+    assert pushes == {"production": True}
+    assert "push" not in WHOLE["build"]["local"]
 
 
 def test_the_port_is_that_of_the_apis_service() -> None:

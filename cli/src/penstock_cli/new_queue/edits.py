@@ -89,9 +89,9 @@ def _workspace(queue: NewQueue) -> Edits:
 
 def _deployment(queue: NewQueue) -> Edits:
     image = f"penstock_{queue.service.replace('-', '_')}"
-    values = "".join(
-        f'          workers.{queue.key}.image.{what}: "{{{{.IMAGE_{variable}_{image}}}}}"\n'
-        for what, variable in (("repository", "REPO"), ("tag", "TAG"))
+    values = (
+        f'          workers.{queue.key}.image.repository: "{{{{.IMAGE_REPO_{image}}}}}"\n'
+        f'          workers.{queue.key}.image.tag: "{{{{.IMAGE_TAG_{image}}}}}@{{{{.IMAGE_DIGEST_{image}}}}}"\n'
     )
     named = f"{{name: penstock/{queue.service}, newName: registry.example.com/penstock/{queue.service}}}"
     return {
