@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cluster.command import deploy
+from cluster.live import live
 from cluster.namespace import Failed, Namespace, kubectl
-from cluster.release import ROOT
+from cluster.release import ROOT, Release
 from cluster.suite import Suite, soon
 
 COMBINATIONS = sorted(path.parent.name for path in (ROOT / "k8s/tests").glob("*/kustomization.yaml"))
@@ -71,6 +73,22 @@ def test_one_command_brings_up_the_local_overlay_and_a_job_goes_through_each_que
 
 def test_what_runs_is_what_was_applied_so_that_applying_it_again_changes_nothing(k8s: Path) -> None:
     assert kubectl("diff", "-k", str(k8s / "overlays/local")) == ""
+
+
+def test_kubectl_helm_and_penstock_deploy_make_the_same_objects(
+    suite: Suite, new_namespace: Callable[..., Namespace], tmp_path: Path
+) -> None:
+    applied = live(suite.namespace)
+    assert len(applied) > len(COMBINATIONS)
+    values = yaml.safe_load((ROOT / "k8s/base/values.yaml").read_text(encoding="utf-8"))
+    helms, deployed = new_namespace("helm"), new_namespace("deploy")
+    Release(helms).install(values, wait="")
+    assert live(helms) == applied
+    helms.delete()
+    # That all of it comes up is told by test_doctor.
+    deploy(deployed.name, values, tmp_path, "--no-images", "--timeout", "10")
+    assert live(deployed) == applied
+    deployed.delete()
 
 
 def test_another_image_migrates_again_beside_the_job_before(suite: Suite, k8s: Path) -> None:
