@@ -31,8 +31,8 @@ def look_at_relay(connection: Connection, settings: RuntimeSettings, bounds: Doc
     due = func.coalesce(jobs.c.not_before, jobs.c.created_at) < func.now() - seconds(settings.publish_timeout)
     waiting = _counted(connection, and_(jobs.c.state == "accepted", due))
     since = f"has given no sign of life for {age:.0f} s" if epoch else "has never given a sign of life"
-    what = f"the relay {since}; {waiting} due jobs wait for it to publish them"
-    fix = "start the scheduler, or see in its log why it does not get on: kubectl logs deployment/penstock-scheduler"
+    what = f"the relay {since}" + (f"; {waiting} due jobs wait for it to publish them" if waiting else "")
+    fix = "start the scheduler, or see why it does not get on: its log (kubectl logs deployment/penstock-scheduler)"
     yield Finding(Code.RELAY_SILENT, "scheduler", what, fix)
 
 
