@@ -68,7 +68,8 @@ test-image-names: setup
 	@for image in $$($(MAKE) -s image-names); do echo $$image-next $$image-broken; done
 
 test-cluster: setup ## run tests/cluster on the cluster that KUBECONFIG names, which has all images; SLOW=1 for the long ones too
-	$(BIN)/pytest tests/cluster -n 2 --dist loadfile -o timeout=900 $(if $(SLOW),,-m "not slow")
+	$(BIN)/pytest tests/cluster -n 2 --dist loadfile -o timeout=900 -m "not alone $(if $(SLOW),,and not slow)"
+	$(if $(SLOW),$(BIN)/pytest tests/cluster -o timeout=900 -m alone)
 
 demo: setup ## start the suite and send a real job through each queue
 	$(BIN)/penstock demo

@@ -21,10 +21,17 @@ KINDS = (
     "secrets",
 )
 
-MADE_BY = ("kubectl.kubernetes.io/", "meta.helm.sh/", "deployment.kubernetes.io/", "batch.kubernetes.io/", "volume.")
+MADE_BY = (
+    "kubectl.kubernetes.io/",
+    "meta.helm.sh/",
+    "deployment.kubernetes.io/",
+    "batch.kubernetes.io/",
+    "volume.",
+    "pv.",
+)
 """What begins the annotations and labels that tools and controllers add."""
 
-GIVEN = ("clusterIP", "clusterIPs", "volumeName", "controller-uid", "job-name", "batch.kubernetes.io/controller-uid")
+GIVEN = ("clusterIP", "clusterIPs", "volumeName", "controller-uid", "job-name", "scaledobject.keda.sh/name")
 """Fields that the cluster fills, and labels of Jobs' pods."""
 
 OWN = ("sh.helm.release.v1.", "keda-hpa-")

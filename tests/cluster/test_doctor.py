@@ -5,16 +5,20 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from cluster.api import MAIL as MAIL_TASK
+from cluster.api import REPORT
 from cluster.command import Ended, deploy, doctor, penstock
 from cluster.namespace import Namespace
 from cluster.release import merged
 from cluster.suite import Suite, soon
-from cluster.values import for_tests
+from cluster.values import CONCURRENCY, for_tests
 
 UNSUCCESSFUL = 3
+ONE_AT_MOST = {"workers": {"generation": {"autoscaling": {"maxReplicas": 1}}}}
 RELEASE = "app.kubernetes.io/instance=penstock"
 MAIL, SCHEDULER = "scaledobject/penstock-worker-mail", "deployment/penstock-scheduler"
 
@@ -24,7 +28,7 @@ def suite(new_namespace: Callable[..., Namespace], tmp_path_factory: pytest.Temp
     """Installed by `penstock deploy`."""
     suite = Suite(new_namespace("doctor"))
     suite.mount_probe()
-    suite.values = merged(for_tests(), {"scheduler": {"replicas": 1}, "api": {"replicas": 1}})
+    suite.values = merged(for_tests(), {"scheduler": {"replicas": 1}, "api": {"replicas": 1}}, ONE_AT_MOST)
     ended = deploy(suite.namespace.name, suite.values, tmp_path_factory.mktemp("values"))
     assert (ended.status, ended.found) == (0, []), ended
     yield suite
@@ -83,7 +87,12 @@ def test_status_shows_each_queue_with_its_pods_and_kedas_figure_beside_ours(suit
     soon(lambda: mail_of(suite)["scaled"] == "0 → 1", "the change of the number of pods is told")
 
 
-def mail_of(suite: Suite) -> dict:
+def payload(seconds: str) -> dict[str, str]:
+    """Of a report that the probe lets last so long."""
+    return {"dataset_id": str(uuid4()), "title": seconds}
+
+
+def mail_of(suite: Suite) -> dict[str, Any]:
     """The mail queue's row of `penstock status --json`."""
     rows = json.loads(penstock("status", "-n", suite.namespace.name, "--json").printed)["rows"]
     return next(row for row in rows if row["queue"] == "mail")
@@ -105,6 +114,32 @@ def test_a_scaledobject_that_is_paused_is_named_with_the_command_that_ends_it(su
     with annotated(suite, MAIL, "autoscaling.keda.sh/paused=true"):
         ended = await_finding(suite, "scaler_paused", "annotate scaledobject penstock-worker-mail")
         assert ended.status == 0, "it is a warning"
+
+
+def test_workers_at_their_maximum_are_told(suite: Suite) -> None:
+    jobs = suite.api.start_all([{"task": REPORT, "payload": payload("20")} for _ in range(2 * CONCURRENCY)])
+    assert await_finding(suite, "at_maximum", "deployment penstock-worker-generation", "its maximum, 1").status == 0
+    suite.await_end(jobs)
+
+
+def test_a_scaledobject_whose_login_is_gone_is_named(suite: Suite) -> None:
+    suite.namespace.kubectl("delete", "triggerauthentication", "penstock-redis")
+    suite.namespace.kubectl("annotate", MAIL, "penstock.io/look=again")  # KEDA looks at what has changed
+    await_finding(suite, "scaler_not_ready", "scaledobject penstock-worker-mail", "KEDA refuses it")
+    assert penstock("deploy", "-n", suite.namespace.name, "--no-images").status == 0
+    await_health(suite)
+
+
+def test_an_upgrade_whose_migration_fails_is_explained_and_what_ran_still_runs(suite: Suite, tmp_path: Path) -> None:
+    broken = {"api": {"image": {"tag": suite.tag("broken")}}, "migrations": {"backoffLimit": 0}}
+    ended = deploy(suite.namespace.name, merged(suite.values, broken), tmp_path, "--no-images")
+    assert ended.status == UNSUCCESSFUL, ended
+    assert "what ran before still runs" in ended.finding("helm_failed")
+    assert "of_no_version" in ended.finding("migration_failed")
+    assert suite.namespace.running("api")
+    assert "deploy again" in await_finding(suite, "release_failed").finding("release_failed")
+    assert deploy(suite.namespace.name, suite.values, tmp_path, "--no-images").status == 0
+    await_health(suite)
 
 
 def test_a_scheduler_without_a_pod_is_named_and_seen_from_inside(suite: Suite) -> None:

@@ -24,7 +24,7 @@ NO_PROBE: Values = {"app": "", "extraEnv": [], "extraVolumes": [], "extraVolumeM
 PLAIN = merged(for_tests(), {"workers": {"generation": NO_PROBE}})
 
 BROKEN: Values = {
-    "api": {"resources": {"requests": {"cpu": "1000"}}},
+    "api": {"resources": {"requests": {"cpu": "2"}}},
     "scheduler": {"resources": {"requests": {"memory": "8Mi"}, "limits": {"memory": "24Mi"}}},
     "workers": {
         "dataset": FIXED | {"image": {"repository": "localhost:5999/nobody/has", "tag": "this"}},
@@ -87,11 +87,22 @@ def test_every_part_that_does_not_come_is_named_with_why(
 
 def test_a_quota_that_is_used_up_is_named(new_namespace: Callable[..., Namespace], tmp_path: Path) -> None:
     namespace = new_namespace("quota")
-    namespace.kubectl("create", "quota", "few", "--hard=pods=2")
+    namespace.kubectl("create", "quota", "few", "--hard=pods=0")
     ended = deploy(namespace.name, PLAIN, tmp_path, "--patience", "5")
     assert ended.status == UNSUCCESSFUL, ended
     assert "exceeded quota: few" in ended.finding("quota")
     assert "kubectl describe quota" in ended.finding("quota")
+    assert "exceeded quota: few" in ended.finding("images_untried")
+
+
+def test_pods_that_are_refused_for_another_reason_are_named_with_it(
+    new_namespace: Callable[..., Namespace], tmp_path: Path
+) -> None:
+    namespace = new_namespace("priority")
+    wrong = merged(PLAIN, {"priorityClassName": "of-kings"})
+    ended = deploy(namespace.name, wrong, tmp_path, "--no-images", "--patience", "5")
+    assert ended.status == UNSUCCESSFUL, ended
+    assert "no PriorityClass with name of-kings was found" in ended.finding("pods_refused")
 
 
 def test_a_migration_that_fails_is_named_with_what_it_said(
@@ -99,6 +110,6 @@ def test_a_migration_that_fails_is_named_with_what_it_said(
 ) -> None:
     namespace = new_namespace("migration")
     broken = {"api": {"image": {"tag": f"{VERSION}-broken"}}, "migrations": {"backoffLimit": 0}}
-    ended = deploy(namespace.name, merged(PLAIN, broken), tmp_path, "--patience", "5")
+    ended = deploy(namespace.name, merged(PLAIN, broken), tmp_path, "--patience", "20")
     assert ended.status == UNSUCCESSFUL, ended
     assert "of_no_version" in ended.finding("migration_failed")

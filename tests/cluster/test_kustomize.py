@@ -86,7 +86,8 @@ def test_kubectl_helm_and_penstock_deploy_make_the_same_objects(
     assert live(helms) == applied
     helms.delete()
     # That all of it comes up is told by test_doctor.
-    deploy(deployed.name, values, tmp_path, "--no-images", "--timeout", "10")
+    ended = deploy(deployed.name, values, tmp_path, "--no-images", "--timeout", "10")
+    assert "it goes on by itself" in ended.finding("not_in_time")
     assert live(deployed) == applied
     deployed.delete()
 

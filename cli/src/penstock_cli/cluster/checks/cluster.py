@@ -63,6 +63,9 @@ def of_nodes(cluster: Cluster) -> Iterator[Finding]:
         wrong = [kind for kind in PRESSURES if condition(node, kind).get("status") == "True"]
         if ready.get("status") != "True":
             wrong.append(f"not ready ({ready.get('message', '')})")
+        if node["spec"].get("unschedulable"):
+            fix = f"kubectl uncordon {name_of(node)}, when what it was cordoned for is done"
+            yield Finding(Code.NODE_UNWELL, f"node {name_of(node)}", "it takes no new pod", fix, Level.WARNING)
         if wrong:
             fix = f"kubectl describe node {name_of(node)}; it takes no pod, and may put some out"
             yield Finding(Code.NODE_UNWELL, f"node {name_of(node)}", ", ".join(wrong), fix)

@@ -117,5 +117,9 @@ def _late(pod: Object, images: list[str]) -> Finding:
         scheduled.get("message") if scheduled.get("status") == "False" else f"still being fetched: {', '.join(images)}"
     )
     return Finding(
-        Code.IMAGES_UNTRIED, "images", f"not all were seen to be there: {why}", "wait longer (--timeout)", Level.WARNING
+        Code.IMAGES_UNTRIED,
+        "images",
+        f"not all were seen to be there: {why}",
+        "wait longer (--patience), or pass --no-images",
+        Level.WARNING,
     )

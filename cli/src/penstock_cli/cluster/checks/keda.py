@@ -23,8 +23,11 @@ INSTALL = (
 
 def of_keda(cluster: Cluster) -> Iterator[Finding]:
     """Whether there is a KEDA that works. What may not be looked at is not judged."""
-    if cluster.find("/apis/keda.sh/v1alpha1") is None:
-        yield Finding(Code.KEDA_MISSING, "KEDA", "this cluster has no KEDA (keda.sh/v1alpha1)", INSTALL)
+    kinds = (cluster.find("/apis/keda.sh/v1alpha1") or {}).get("resources", [])
+    if not any(one["name"] == "scaledobjects" for one in kinds):
+        yield Finding(
+            Code.KEDA_MISSING, "KEDA", "this cluster has no KEDA (no ScaledObject of keda.sh/v1alpha1)", INSTALL
+        )
         return
     try:
         operators = operator_pods(cluster)

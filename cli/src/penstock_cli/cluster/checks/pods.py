@@ -13,8 +13,8 @@ from penstock_runtime.findings import Finding, Level
 NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ErrImageNotFound"}
 NOT_MADE = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CreateContainerConfigErr"}
 
-WORST = 3
-"""Pods of one component of which each is told; of more only how many there are."""
+AGAIN = "try again"
+"""Stands in what the scheduler says of a moment, such as two who wrote a claim at once."""
 
 WAITS = ("waiting", "relay_waits")
 """Events in a log that say for which server a process waits."""
@@ -65,6 +65,8 @@ def _unschedulable(pod: Object) -> Finding | None:
     if scheduled.get("status") != "False":
         return None
     said = str(scheduled.get("message", "")).strip()
+    if AGAIN in said:
+        return None
     return Finding(Code.POD_UNSCHEDULABLE, _about(pod), f"no node takes it: {said}", _fix_of_schedule(said))
 
 
