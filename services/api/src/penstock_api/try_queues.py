@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from penstock_runtime import redis_server
 from penstock_runtime.errors import PenstockError
-from penstock_runtime.relay import EPOCH_KEY
+from penstock_runtime.redis_losses import EPOCH_KEY
 from penstock_runtime.settings import RuntimeSettings, load_or_exit
 
 REQUEST = 10
