@@ -132,6 +132,18 @@ class OwnRabbit:
         shutil.rmtree(self._folder / "data")
         self.start()
 
+    @contextmanager
+    def consumer_timeout(self, *, milliseconds: int) -> Iterator[None]:
+        """Have it close the channel of whoever holds a message for so long; it looks once in a while."""
+        self._set("consumer_timeout", milliseconds)
+        self._set("channel_tick_interval", 500)
+        yield
+        self._set("consumer_timeout", 1_800_000)
+
+    def _set(self, name: str, value: int) -> None:
+        command = [str(PROGRAM.with_name("rabbitmqctl")), "eval", f"application:set_env(rabbit, {name}, {value})."]
+        subprocess.run(command, env=self._environment, check=True, capture_output=True)
+
     def empty(self) -> None:
         """Delete all that tests have left in it: its queues, and with them the marker of any ledger."""
         for queue in self.manage("GET", "/queues").json():
