@@ -6,7 +6,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.error import HTTPError
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from penstock_runtime import redis_server
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.rabbitmq.losses import MARKER
+from penstock_runtime.rabbitmq.server import place_of
 from penstock_runtime.redis_losses import EPOCH_KEY
 from penstock_runtime.settings import RuntimeSettings
 
@@ -85,8 +86,9 @@ class _RabbitCounts:
     disagreements = 60
 
     def __init__(self, url: str, settings: RuntimeSettings) -> None:
-        self._place = f"{url.rstrip('/')}/api/queues/{quote(settings.rabbitmq_vhost, safe='')}"
-        login = f"{settings.rabbitmq_username}:{settings.rabbitmq_password.get_secret_value()}"
+        known = place_of(settings)
+        self._place = f"{url.rstrip('/')}/api/queues/{quote(known['virtual_host'] or '/', safe='')}"
+        login = f"{known['userid']}:{known['password']}"
         self._login = f"Basic {b64encode(login.encode()).decode()}"
         trusted = ssl.create_default_context(cafile=settings.rabbitmq_tls_ca or None)
         self._opener = urllib.request.build_opener(
@@ -100,7 +102,7 @@ class _RabbitCounts:
         """The queue that the ledger knows is there."""
         return bool(self._ask(f"?use_regex=true&page=1&page_size=10&name={quote('^' + MARKER)}").get("items"))
 
-    def _ask(self, path: str) -> dict[str, object]:
+    def _ask(self, path: str) -> dict[str, Any]:
         request = urllib.request.Request(self._place + path, headers={"Authorization": self._login})
         try:
             with self._opener.open(request, timeout=REQUEST) as answer:
@@ -109,9 +111,7 @@ class _RabbitCounts:
             said = f"{error.code} {error.reason}"
         except (OSError, ValueError) as error:
             said = type(error).__name__
-        raise Unavailable(
-            f"RabbitMQ's management, as KEDA is told to reach it, does not answer ({said}): {self._place}"
-        )
+        raise Unavailable(f"RabbitMQ's management, as KEDA is told to reach it, says {said}: {self._place}")
 
 
 @contextmanager

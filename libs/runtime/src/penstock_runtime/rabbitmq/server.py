@@ -23,9 +23,14 @@ class Misdeclared(Unavailable):
     """A queue is there with other arguments than ours."""
 
 
+def place_of(settings: RuntimeSettings) -> dict[str, Any]:
+    """The parts of the broker's URL as kombu reads it: `hostname`, `port`, `userid`, `password`, `virtual_host` …"""
+    return dict(parse_url(settings.broker_url))
+
+
 def tls_options(settings: RuntimeSettings) -> dict[str, Any] | bool:
     """What py-amqp is told of TLS; False without it."""
-    url = parse_url(settings.broker_url)
+    url = place_of(settings)
     if url["transport"] != "amqps":
         return False
     if not settings.rabbitmq_tls_verify:
@@ -42,7 +47,7 @@ def connect(settings: RuntimeSettings) -> amqp.Connection:
 
     Raises what py-amqp and sockets raise.
     """
-    url, timeout = parse_url(settings.broker_url), settings.rabbitmq_timeout
+    url, timeout = place_of(settings), settings.rabbitmq_timeout
     tls = tls_options(settings)
     connection = amqp.Connection(
         f"{url['hostname'] or '127.0.0.1'}:{url['port'] or (5671 if tls else 5672)}",
