@@ -8,6 +8,7 @@ from uuid import uuid4
 import amqp
 import pytest
 from own_rabbitmq import PASSWORD, USER, OwnRabbit
+from tls import TlsPort, make_certificate
 
 from penstock_contracts.ops_trace import PRUNE, Prune
 from penstock_contracts.queues import OPS_TRACE, QUEUES, Priority
@@ -109,6 +110,36 @@ def test_a_queue_that_another_declared_otherwise_is_named(settings, channel):
     with pytest.raises(SettingsError, match="the queue mail is in RabbitMQ with other arguments than"):
         broker_server.check(settings)
     with closing(RabbitPublisher(settings)) as publisher, pytest.raises(Unavailable, match="the queue mail"):
+        publisher.publish([publication()])
+
+
+def test_who_declares_a_queue_of_ours_as_celery_does_by_itself_is_refused(settings, channel):
+    broker_server.check(settings)
+    with pytest.raises(amqp.PreconditionFailed, match="x-max-priority"):
+        channel.queue_declare("mail", durable=True, auto_delete=False)
+
+
+@pytest.fixture
+def behind_tls(settings: RuntimeSettings, rabbitmq: OwnRabbit, tmp_path) -> Iterator[RuntimeSettings]:
+    """The same server, spoken to over TLS."""
+    certificate = make_certificate(tmp_path)
+    port = TlsPort(certificate, rabbitmq.port)
+    url = rabbitmq.url.replace("amqp://", "amqps://").replace(f":{rabbitmq.port}/", f":{port.port}/")
+    yield settings.model_copy(update={"broker": url, "rabbitmq_tls_ca": str(certificate.file)})
+    port.close()
+
+
+def test_messages_go_out_over_tls_to_whom_the_certificate_names_only(behind_tls, rabbitmq):
+    with closing(RabbitPublisher(behind_tls)) as publisher:
+        publisher.publish([publication()])
+        publisher.publish([publication()])
+    make_app(settings=behind_tls).send_task(PRUNE.name, kwargs={"days": 1})
+    assert rabbitmq.ready("ops_trace") == 3
+    unknown = behind_tls.model_copy(update={"rabbitmq_tls_ca": ""})
+    with closing(RabbitPublisher(unknown)) as publisher, pytest.raises(Unavailable, match="SSLCertVerificationError"):
+        publisher.publish([publication()])
+    unchecked = unknown.model_copy(update={"rabbitmq_tls_verify": False})
+    with closing(RabbitPublisher(unchecked)) as publisher:
         publisher.publish([publication()])
 
 
