@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
 from urllib.parse import quote
 
 import amqp
@@ -82,7 +83,8 @@ class OwnRabbit:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=die_with_parent(signal.SIGTERM),
+                # It is the starting thread's end that counts, and others than the main one start it again.
+                preexec_fn=die_with_parent(signal.SIGTERM) if current_thread() is main_thread() else None,
             )
 
     def start(self) -> None:
