@@ -14,6 +14,7 @@ import pytest
 import redis
 import redis_users
 import sqlalchemy
+from own_rabbitmq import OwnRabbit, own_rabbitmq
 
 from penstock_cli.embedded import Server, postgres_in, redis_in
 from penstock_cli.local.ports import free_port
@@ -110,6 +111,19 @@ def redis_url(redis_server: Server) -> str:
 def services_url(redis_url: str) -> str:
     """The same for the user that the chart gives to the services: whatever runs for a test may do no more."""
     return redis_users.as_services(redis_url)
+
+
+@pytest.fixture(scope="session")
+def _rabbitmq() -> Iterator[OwnRabbit]:
+    with own_rabbitmq() as own:
+        yield own
+
+
+@pytest.fixture
+def rabbitmq(_rabbitmq: OwnRabbit) -> OwnRabbit:
+    """The run's RabbitMQ, emptied. Skips the test where there is none."""
+    _rabbitmq.empty()
+    return _rabbitmq
 
 
 @pytest.fixture

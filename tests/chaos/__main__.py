@@ -29,8 +29,9 @@ def options(arguments: Sequence[str]) -> list[Options]:
     parser.add_argument("--jobs", type=int, default=2000, help="over all queues (default 2000)")
     parser.add_argument("--pool", type=Pool, choices=list(Pool), help="jobs only for its queues (default: for all)")
     parser.add_argument("--bare", type=Bare, choices=list(Bare), action="append", help=BARE)
+    parser.add_argument("--rabbitmq", action="store_true", help="RabbitMQ in the place of Redis")
     parser.add_argument("--faults", type=int, default=120, help="done to processes and connections (default 120)")
-    parser.add_argument("--wipes", type=int, help="times that Redis is emptied (default 5)")
+    parser.add_argument("--wipes", type=int, help="times that the broker is emptied (default 5)")
     parser.add_argument("--restores", type=int, help="times that Redis is put back to an older state (default 2)")
     parser.add_argument("--replicas", type=int, default=2, help="workers of each queue, and schedulers (default 2)")
     parser.add_argument("--quiet-within", type=float, default=180, help="seconds after the last fault (default 180)")
@@ -44,8 +45,13 @@ def options(arguments: Sequence[str]) -> list[Options]:
         return [Options(SHORT, given.seed, given.quiet_within, given.within, command=command)]
     given.wipes, given.restores = (
         default if number is None else number
-        for number, default in ((given.wipes, 0 if given.bare else 5), (given.restores, 0 if given.bare else 2))
+        for number, default in (
+            (given.wipes, 0 if given.bare else 5),
+            (given.restores, 0 if given.bare or given.rabbitmq else 2),
+        )
     )
+    if given.rabbitmq and (given.bare or given.restores):
+        parser.error("--bare, --restores: are for Redis; not with --rabbitmq")
     if given.bare and (given.wipes or given.restores):
         parser.error("--wipes, --restores: what Redis itself loses, only the ledger still has; not with --bare")
     if min(given.jobs, given.wipes, given.restores, given.replicas - 1) < 0:
@@ -60,9 +66,11 @@ def _one(given: argparse.Namespace, bare: Bare | None) -> Options:
     """One of the runs. Raises ValueError where not all can be hit that must be."""
     pool = given.pool or (Pool.GEVENT if bare else None)
     counts = (given.jobs, given.faults, given.wipes, given.restores, given.replicas)
-    wanted = Wanted(*counts, cells_of(pool, bare=bare is not None), pool, bare)
+    cells = cells_of(pool, bare=bare is not None, rabbitmq=given.rabbitmq)
+    wanted = Wanted(*counts, cells, pool, bare, given.rabbitmq)
     said = f"--jobs {given.jobs} --faults {given.faults} --wipes {given.wipes} --restores {given.restores}"
     said += f" --replicas {given.replicas}" + (f" --pool {pool}" if pool else "") + (f" --bare {bare}" if bare else "")
+    said += " --rabbitmq" if given.rabbitmq else ""
     command = f"{COMMAND} {said} --seed {given.seed}"
     return Options(wanted, given.seed, given.quiet_within, given.within, command=command, keep=given.keep)
 

@@ -78,7 +78,7 @@ class CeleryApp:
     @contextmanager
     def _client(self) -> Iterator[Submit]:
         assert self._layout.bare is not None
-        with shop.application(self._layout.redis_url, self._layout.bare) as app:
+        with shop.application(self._layout.broker_url, self._layout.bare) as app:
 
             def submit(job: Job) -> str:
                 try:

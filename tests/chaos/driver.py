@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -21,8 +21,10 @@ from chaos.report import Report
 from chaos.screen import Screen
 from chaos.subject import Subject, penstock
 from chaos.suite import Layout
+from own_rabbitmq import OwnRabbit, own_rabbitmq
 from sqlalchemy import Engine
 
+from penstock_cli.local.ports import free_port
 from penstock_runtime.database import LOST, connect
 
 PAUSE = (0.1, 0.8)
@@ -62,6 +64,7 @@ class Run:
     subject: Subject
     screen: Screen
     random: Random
+    rabbitmq: OwnRabbit | None = None
     hits: list[Hit] = field(default_factory=list)
     missed: list[Fault] = field(default_factory=list)
     ended: int = 0
@@ -76,15 +79,20 @@ def run(options: Options, screen: Screen) -> Report:
     more = Random(options.seed)
     folder = Path(tempfile.mkdtemp(prefix="penstock-chaos-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user when this runs as root
-    layout = Layout.choose(folder, wanted.replicas, wanted.pool, wanted.bare)
     began = time.monotonic()
-    with (
-        ways(layout.redis) as to_redis,
-        running(layout) as node,
-        _engine(layout) as engine,
-        nullcontext(CeleryApp(layout, engine)) if wanted.bare else penstock(layout, engine, options.seed) as subject,
-    ):
-        this = Run(options, faults, layout, node, to_redis, subject, screen, random)
+    with ExitStack() as stack:
+        rabbitmq = stack.enter_context(own_rabbitmq()) if wanted.rabbitmq else None
+        public = free_port()
+        url = rabbitmq.url.replace(f":{rabbitmq.port}/", f":{public}/") if rabbitmq else ""
+        layout = Layout.choose(folder, wanted.replicas, wanted.pool, wanted.bare, url)
+        servers = [(rabbitmq.port, public)] if rabbitmq else [(node.port, node.public) for node in layout.redis]
+        to_broker = stack.enter_context(ways(servers))
+        node = stack.enter_context(running(layout))
+        engine = stack.enter_context(_engine(layout))
+        subject = stack.enter_context(
+            nullcontext(CeleryApp(layout, engine)) if wanted.bare else penstock(layout, engine, options.seed)
+        )
+        this = Run(options, faults, layout, node, to_broker, subject, screen, random, rabbitmq)
         load = subject.start(node, jobs, lambda queue, number: work.make(queue, number, name, more))
         screen.say(f"started; logs in {folder}/logs")
         _do_faults(this, load)
@@ -108,7 +116,8 @@ def _engine(layout: Layout) -> Iterator[Engine]:
 
 def _do_faults(this: Run, load: Load) -> None:
     """In a thread of their own, one after another, while this one watches the supervisor."""
-    striker = Striker(this.layout, this.subject.sight, load, this.node, this.ways, Random(this.random.random()))
+    random = Random(this.random.random())
+    striker = Striker(this.layout, this.subject.sight, load, this.ways, this.node, random, this.rabbitmq)
     broken: list[Exception] = []
 
     def strike_all() -> None:

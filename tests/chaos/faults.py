@@ -11,7 +11,7 @@ from random import Random
 
 import psutil
 import redis
-from chaos import redis_nodes
+from chaos import rabbitmq_faults, redis_nodes
 from chaos.load import Load
 from chaos.network import Ways
 from chaos.node import Node
@@ -20,6 +20,7 @@ from chaos.redis_nodes import RedisNode
 from chaos.sight import Sight, wait_for
 from chaos.suite import LEASE, Layout, replicas, worker_name
 from chaos.supervisor import process_of
+from own_rabbitmq import OwnRabbit
 
 from penstock_contracts.queues import DATASET, MAIL, QUEUES
 
@@ -59,8 +60,18 @@ class Hit:
 class Striker:
     """Does faults, one after another, on a suite under load."""
 
-    def __init__(self, layout: Layout, sight: Sight, load: Load, node: Node, ways: Ways, random: Random) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        sight: Sight,
+        load: Load,
+        ways: Ways,
+        node: Node,
+        random: Random,
+        rabbitmq: OwnRabbit | None,
+    ) -> None:
         self._layout = layout
+        self._rabbitmq = rabbitmq
         self._ways = ways
         self._sight = sight
         self._load = load
@@ -73,6 +84,8 @@ class Striker:
 
     def strike(self, fault: Fault) -> Hit | None:
         """Wait until something of it runs, and do it. None: that was not seen within the deadline."""
+        if fault.kind is Kind.RABBITMQ:
+            return self._on_rabbitmq(fault)
         if fault.act in (*ON_FILES, Act.CUT, Act.FAILOVER):
             return self._on_redis(fault)
         name = self._choose(fault.kind)
@@ -158,9 +171,9 @@ class Striker:
         return {log: log.stat().st_size for log in logs if log.exists()}
 
     def _on_the_way(self, fault: Fault, tree: "list[psutil.Process]") -> bool:
-        """Trouble the connections that these processes have to Redis now, or everybody's, and let them go on."""
+        """Trouble the connections that these processes have to the broker now, or everybody's, and let them go on."""
         seconds = self._random.uniform(*STOP_SECONDS)
-        self._ways.trouble(fault.act, seconds, None if fault.kind is Kind.REDIS else tree)
+        self._ways.trouble(fault.act, seconds, None if fault.kind in (Kind.REDIS, Kind.RABBITMQ) else tree)
         _send(tree, signal.SIGCONT)
         time.sleep(seconds)
         self._ways.heal()
@@ -175,6 +188,18 @@ class Striker:
         if seen is None or not acts[fault.act](server):
             return None
         return Hit(fault, server.name, seen, began, time.time())
+
+    def _on_rabbitmq(self, fault: Fault) -> Hit | None:
+        seen = wait_for(lambda: self._seen(fault.kind, "rabbitmq"), SIGHT_DEADLINE)
+        rabbitmq = self._rabbitmq
+        if seen is None or rabbitmq is None:
+            return None
+        began = time.time()
+        if fault.act in NETWORK:
+            self._on_the_way(fault, [])
+        else:
+            rabbitmq_faults.do(fault.act, rabbitmq, self._random.uniform(*STOP_SECONDS))
+        return Hit(fault, "rabbitmq", seen, began, time.time())
 
     def _master(self) -> RedisNode:
         layout = self._layout

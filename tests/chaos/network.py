@@ -1,4 +1,4 @@
-"""The way from the suite to Redis: a proxy before each server, whose connections can be troubled process by process."""
+"""The way to the broker: a proxy before each server, whose connections can be troubled process by process."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import psutil
 from chaos.plan import Act
-from chaos.redis_nodes import RedisNode
 from proxy import Proxy
 
 DELAYS = 0.3
@@ -37,10 +36,10 @@ class Ways:
 
 
 @contextmanager
-def ways(nodes: Sequence[RedisNode]) -> Iterator[Ways]:
-    """A proxy before each of the servers."""
+def ways(ports: Sequence[tuple[int, int]]) -> Iterator[Ways]:
+    """A proxy before each of the servers: its own port, and the one by which it is known."""
     with ExitStack() as stack:
-        yield Ways([stack.enter_context(Proxy(node.port, node.public)) for node in nodes])
+        yield Ways([stack.enter_context(Proxy(*pair)) for pair in ports])
 
 
 def _ports(processes: "Sequence[psutil.Process]") -> set[int]:

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     MAIL = "mail"
     OPS_TRACE = "ops_trace"
     REDIS = "redis"
+    RABBITMQ = "rabbitmq"
     POSTGRES = "postgres"
     SUPERVISOR = "supervisor"
 
@@ -57,12 +58,18 @@ NETWORK = (Act.HOLE, Act.DELAY, Act.DROP)
 ON_FILES = (Act.WIPE, Act.COPY, Act.RESTORE)
 TALKERS = (Kind.API, Kind.SCHEDULER, Kind.DATASET, Kind.GENERATION, Kind.MAIL, Kind.OPS_TRACE, Kind.REDIS)
 CELLS = (
-    *((kind, act) for kind in Kind for act in SIGNALS),
+    *((kind, act) for kind in Kind if kind is not Kind.RABBITMQ for act in SIGNALS),
     *((kind, act) for kind in TALKERS for act in NETWORK),
     (Kind.REDIS, Act.CUT),
     (Kind.REDIS, Act.FAILOVER),
 )
 """Each must have been hit at least once while its job ran, or the run proves nothing about it."""
+
+RABBITMQ_CELLS = (
+    *(cell for cell in CELLS if cell[0] is not Kind.REDIS),
+    *((Kind.RABBITMQ, act) for act in (Act.KILL, Act.STOP, *NETWORK)),
+)
+"""The same, where RabbitMQ is in the place of Redis."""
 
 COPY_AHEAD = 8
 """How many faults lie between the copy of Redis's files and the moment they are put back."""
@@ -88,7 +95,7 @@ class Wanted:
     """How much is to be done. `cells`: what must be hit at least once; `replicas`: workers of each queue.
 
     pool: only the queues of this pool get jobs; None: all do. bare: an ordinary Celery application without the ledger,
-    with one queue, on this transport; None: the whole of Penstock.
+    with one queue, on this transport; None: the whole of Penstock. rabbitmq: instead of Redis.
 
     Raises ValueError where there are fewer faults than cells.
     """
@@ -101,6 +108,7 @@ class Wanted:
     cells: tuple[tuple[Kind, Act], ...]
     pool: Pool | None = None
     bare: Bare | None = None
+    rabbitmq: bool = False
 
     def __post_init__(self) -> None:
         if self.faults < len(self.cells):
@@ -125,14 +133,15 @@ def queues_of(pool: Pool | None, *, one: bool) -> Sequence[Queue]:
     return found[:1] if one else found
 
 
-def cells_of(pool: Pool | None, *, bare: bool = False) -> tuple[tuple[Kind, Act], ...]:
+def cells_of(pool: Pool | None, *, bare: bool = False, rabbitmq: bool = False) -> tuple[tuple[Kind, Act], ...]:
     """What there is to hit where only queues of this pool have jobs; None: all of it.
 
     Bare: neither PostgreSQL, in which the application keeps its effects, nor what costs Redis a part of its memory.
     """
     queues = queues_of(pool, one=bare)
     kinds = {kind for kind in Kind if kind.queue in queues or (kind.queue is None and not bare)} | {Kind.REDIS}
-    return tuple(cell for cell in CELLS if cell[0] in kinds and not (bare and cell[1] is Act.FAILOVER))
+    cells = RABBITMQ_CELLS if rabbitmq else CELLS
+    return tuple(cell for cell in cells if cell[0] in kinds and not (bare and cell[1] is Act.FAILOVER))
 
 
 SHORT_CELLS = (
@@ -150,7 +159,7 @@ def draw(random: Random, wanted: Wanted) -> list[Fault]:
     # What the supervisor gets hits everything else as well, and takes the longest to come back from.
     single = [cell for cell in wanted.cells if cell[0] is not Kind.SUPERVISOR]
     faults = [Fault(*cell) for cell in (*(wanted.cells * full_rounds), *random.choices(single, k=rest))]
-    faults += [Fault(Kind.REDIS, Act.WIPE)] * wanted.wipes
+    faults += [Fault(Kind.RABBITMQ if wanted.rabbitmq else Kind.REDIS, Act.WIPE)] * wanted.wipes
     random.shuffle(faults)
     for _ in range(wanted.restores):
         place = random.randint(min(COPY_AHEAD, len(faults)), len(faults))

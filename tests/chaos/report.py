@@ -140,7 +140,7 @@ def _summary(report: Report) -> Table:
         "stuck": len(found.stuck),
         "failed or dead": len(found.failed),
         "mails sent again (worker hit between 250 and commit)": len(found.again),
-        "Redis emptied": acts[Act.WIPE],
+        "broker emptied": acts[Act.WIPE],
         "Redis put back to an older state": acts[Act.RESTORE],
         "requests repeated": report.repeated,
         "answers that made them repeat": ", ".join(f"{count} {name[:40]}" for name, count in report.answers.items()),

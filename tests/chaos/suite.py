@@ -22,6 +22,7 @@ SETTINGS = {
     "PENSTOCK_RENEW_EVERY": "0.4",
     "PENSTOCK_RELAY_EVERY": "0.2",
     "PENSTOCK_REDIS_TIMEOUT": "1",
+    "PENSTOCK_RABBITMQ_TIMEOUT": "1",
     "PENSTOCK_PUBLISH_TIMEOUT": "3",
     "PENSTOCK_START_WITHIN": "5",
     "PENSTOCK_RETRY_FIRST": "0.5",
@@ -44,7 +45,7 @@ class Layout(BaseModel):
     """Where one run keeps its files and listens. `replicas`: worker processes of each queue, and schedulers.
 
     pool: of the only workers that run; None: all do. bare: the transport of a Celery application that runs instead of
-    Penstock.
+    Penstock. rabbitmq: its URL, where it is in the place of Redis.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,13 +59,17 @@ class Layout(BaseModel):
     redis: tuple[RedisNode, RedisNode]
     pool: Pool | None = None
     bare: Bare | None = None
+    rabbitmq: str = ""
 
     @classmethod
-    def choose(cls, folder: Path, replicas: int, pool: Pool | None = None, bare: Bare | None = None) -> "Layout":
+    def choose(
+        cls, folder: Path, replicas: int, pool: Pool | None = None, bare: Bare | None = None, rabbitmq: str = ""
+    ) -> "Layout":
         """Free ports, written down in the folder for the supervisor to read."""
         ports = {name: free_port() for name in ("api", "smtp", "postgres", "sentinel")}
         first, second = (RedisNode(name=f"redis-{n}", port=free_port(), public=free_port()) for n in (1, 2))
-        layout = cls(folder=folder, replicas=replicas, redis=(first, second), pool=pool, bare=bare, **ports)
+        more = {"pool": pool, "bare": bare, "rabbitmq": rabbitmq}
+        layout = cls(folder=folder, replicas=replicas, redis=(first, second), **more, **ports)
         (folder / "layout.json").write_text(layout.model_dump_json(), encoding="utf-8")
         return layout
 
@@ -78,8 +83,8 @@ class Layout(BaseModel):
         return f"http://127.0.0.1:{self.api}"
 
     @property
-    def redis_url(self) -> str:
-        return f"sentinel://127.0.0.1:{self.sentinel}/0"
+    def broker_url(self) -> str:
+        return self.rabbitmq or f"sentinel://127.0.0.1:{self.sentinel}/0"
 
     @property
     def storage(self) -> Path:
@@ -89,7 +94,7 @@ class Layout(BaseModel):
     def settings(self) -> RuntimeSettings:
         """As the suite's processes have them."""
         parts = {"PENSTOCK_DATABASE_URL": self.database_url, "redis_sentinel_master": redis_nodes.GROUP}
-        return load(RuntimeSettings, CELERY_BROKER_URL=self.redis_url, **parts)
+        return load(RuntimeSettings, CELERY_BROKER_URL=self.broker_url, **parts)
 
     @property
     def database_url(self) -> str:
@@ -100,7 +105,7 @@ class Layout(BaseModel):
     def environment(self) -> dict[str, str]:
         """What every process of the suite is told."""
         return SETTINGS | {
-            "CELERY_BROKER_URL": self.redis_url,
+            "CELERY_BROKER_URL": self.broker_url,
             "PENSTOCK_REDIS_SENTINEL_MASTER": redis_nodes.GROUP,
             "CELERY_RESULT_BACKEND": self.database_url,
             "PENSTOCK_DATABASE_URL": self.database_url,
@@ -163,7 +168,7 @@ def _shop(layout: Layout, transport: Bare) -> list[Program]:
     started = []
     for name in replicas(queue.name, layout):
         environment = {
-            "CELERY_BROKER_URL": layout.redis_url,
+            "CELERY_BROKER_URL": layout.broker_url,
             "CHAOS_TRANSPORT": transport,
             "CHAOS_DATABASE_URL": layout.database_url,
             "CHAOS_WORKER": worker_name(name),
@@ -176,10 +181,10 @@ def _shop(layout: Layout, transport: Bare) -> list[Program]:
 def _servers(layout: Layout) -> list[Program]:
     # What a replica has not yet heard of, a failover loses; only the ledger has it still.
     down_after = NEVER if layout.bare else redis_nodes.DOWN_AFTER
-    return [
-        _server(postgres_in(layout.folder / "postgres", layout.postgres)),
-        *redis_nodes.programs(layout.folder, layout.redis, layout.sentinel, down_after),
-    ]
+    postgres = _server(postgres_in(layout.folder / "postgres", layout.postgres))
+    if layout.rabbitmq:
+        return [postgres]
+    return [postgres, *redis_nodes.programs(layout.folder, layout.redis, layout.sentinel, down_after)]
 
 
 def _server(server: Server) -> Program:

@@ -11,6 +11,7 @@ from chaos.plan import (
     COPY_AHEAD,
     NETWORK,
     ON_FILES,
+    RABBITMQ_CELLS,
     SHORT,
     SIGNALS,
     TALKERS,
@@ -65,7 +66,9 @@ def test_before_redis_is_put_back_there_is_a_copy_some_faults_older(seed: int) -
 
 
 def test_every_process_and_signal_is_a_cell_and_the_way_of_each_that_talks_to_redis() -> None:
-    assert len(CELLS) == len(set(CELLS)) == len(Kind) * len(SIGNALS) + len(TALKERS) * len(NETWORK) + 2 == 59
+    assert len(CELLS) == len(set(CELLS)) == (len(Kind) - 1) * len(SIGNALS) + len(TALKERS) * len(NETWORK) + 2 == 59
+    assert len(RABBITMQ_CELLS) == len(set(RABBITMQ_CELLS)) == 59 - len(SIGNALS) - len(NETWORK) - 2 + 5
+    assert not [kind for kind, _ in RABBITMQ_CELLS if kind is Kind.REDIS]
 
 
 def test_a_plan_that_cannot_hit_every_cell_is_refused() -> None:

@@ -12,7 +12,7 @@ STUCK = 60.0
 """Seconds after the last fault that touched a job in which it must have ended. Those do not count in which its queue
 was at work in every slot on jobs that had been accepted before that fault: then it waited in line, as it must."""
 
-FOR_ALL = (Kind.SUPERVISOR, Kind.POSTGRES, Kind.REDIS, Kind.SCHEDULER)
+FOR_ALL = (Kind.SUPERVISOR, Kind.POSTGRES, Kind.REDIS, Kind.RABBITMQ, Kind.SCHEDULER)
 """Without these no job goes on."""
 
 

@@ -12,7 +12,14 @@ SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.yaml"))
 ONE_OFF = ("Job", "Pod")
 """They end by themselves, so nobody asks whether they are ready."""
 
-WRITABLE = {"/tmp", "/var/lib/penstock/storage", "/data", "/var/lib/postgresql/data", "/var/run/postgresql"}
+WRITABLE = {
+    "/tmp",
+    "/var/lib/penstock/storage",
+    "/data",
+    "/var/lib/rabbitmq",
+    "/var/lib/postgresql/data",
+    "/var/run/postgresql",
+}
 """All that any container may write to, each a volume."""
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")

@@ -21,6 +21,11 @@ FOREIGN: Values = {
 """A worker of someone else's application, such as the chart takes."""
 
 OWN_REDIS: Values = {"bundled": {"enabled": False}, "host": "redis.example.com"}
+OWN_RABBITMQ: Values = {
+    "bundled": {"enabled": False},
+    "host": "rabbitmq.example.com",
+    "existingSecret": "rabbitmq",
+}
 OWN_POSTGRESQL: Values = {"bundled": {"enabled": False}, "host": "postgres.example.com"}
 HPA: Values = {
     "apiVersion": "autoscaling/v2",
@@ -187,6 +192,38 @@ REFUSED: dict[str, tuple[Values, str]] = {
         {"redis": OWN_REDIS | {"tls": {"enabled": True, "caKey": "ca"}}},
         "redis.existingSecret is empty",
     ),
+    "redis_of_yours_that_nothing_would_use": (
+        {"broker": "rabbitmq", "redis": OWN_REDIS},
+        "names a Redis of yours, and broker is rabbitmq: set broker to redis",
+    ),
+    "rabbitmq_of_yours_that_nothing_would_use": (
+        {"rabbitmq": OWN_RABBITMQ},
+        "names a RabbitMQ of yours, and broker is redis: set broker to rabbitmq",
+    ),
+    "two_rabbitmq": (
+        {"broker": "rabbitmq", "rabbitmq": {"host": "rabbitmq.example.com"}},
+        "rabbitmq.host is rabbitmq.example.com while rabbitmq.bundled.enabled",
+    ),
+    "no_rabbitmq": (
+        {"broker": "rabbitmq", "rabbitmq": {"bundled": {"enabled": False}}},
+        "There is no RabbitMQ: set rabbitmq.host",
+    ),
+    "tls_to_the_charts_rabbitmq": (
+        {"broker": "rabbitmq", "rabbitmq": {"tls": {"enabled": True}}},
+        "are for a RabbitMQ of yours",
+    ),
+    "rabbitmq_without_secret": (
+        {"broker": "rabbitmq", "rabbitmq": OWN_RABBITMQ | {"existingSecret": ""}},
+        "rabbitmq.existingSecret is empty: name the Secret",
+    ),
+    "rabbitmq_that_keda_would_look_for_elsewhere": (
+        {"broker": "rabbitmq", "rabbitmq": OWN_RABBITMQ | {"host": "rabbitmq"}},
+        "rabbitmq.host names the host rabbitmq, which KEDA would look for in its own namespace: write rabbitmq.jobs.",
+    ),
+    "a_foreign_worker_on_rabbitmq": (
+        {"broker": "rabbitmq"} | foreign(),
+        "The worker orders has runtime celery, which the chart scales by what stock Celery keeps in Redis",
+    ),
     "two_postgresql": (
         {"postgresql": {"host": "postgres.example.com"}},
         "postgresql.host is postgres.example.com while",
@@ -245,6 +282,7 @@ TAKEN: dict[str, Values] = {
     "short_times_for_a_test": {
         "autoscaling": {"cooldownPeriod": 15, "scaleDownWindow": 10, "initialCooldownPeriod": 1}
     },
+    "rabbitmq_of_ones_own": {"broker": "rabbitmq", "rabbitmq": OWN_RABBITMQ},
     "giving_back": worker("dataset", giveBackAfter=30),
     "an_hpa_of_something_else": {"extraObjects": [HPA | {"spec": {"scaleTargetRef": {"name": "web"}}}]},
     "an_hpa_where_keda_is_off": worker("mail", autoscaling={"enabled": False}) | {"extraObjects": [HPA]},

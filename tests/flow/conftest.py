@@ -114,12 +114,14 @@ def send(redis_url: str) -> Iterator[Callable[[int, float | None], None]]:
 def worker(start: Callable[..., Running]) -> Callable[..., Running]:
     """Start the worker of one queue with its own pool: `worker("mail")`, or a module of the test's own."""
 
-    def start_worker(queue: str, *, module: str = "", pool: Pool | None = None, **more: Any) -> Running:
+    def start_worker(
+        queue: str, *, module: str = "", pool: Pool | None = None, count: int | None = None, **more: Any
+    ) -> Running:
         declared = BY_NAME[queue]
         module = module or f"penstock_{declared.service.replace('-', '_')}.app"
         pool = pool or declared.pool
-        count = "10" if pool is Pool.GEVENT else "1"
-        arguments = ["-A", module, "worker", "-Q", queue, "-P", pool, "-c", count, "--loglevel", "INFO"]
+        at_once = str(count or (10 if pool is Pool.GEVENT else 1))
+        arguments = ["-A", module, "worker", "-Q", queue, "-P", pool, "-c", at_once, "--loglevel", "INFO"]
         return start(*arguments, "--without-mingle", "--without-gossip", until=" ready.", **more)
 
     return start_worker

@@ -1,4 +1,7 @@
-"""SIGKILL of a worker during a real job of each queue: the job runs again, and its effect is there once."""
+"""SIGKILL of a worker during a real job of each queue: the job runs again, and its effect is there once.
+
+With either broker.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -7,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy
 from aiosmtpd.controller import Controller
+from brokers import BROKERS, carried_by
 from processes import Running, eventually
 
 from penstock_cli.local.ports import free_port
@@ -24,6 +28,11 @@ from penstock_runtime.submit import Submitter
 Start = Callable[..., Running]
 Submit = Callable[[Message], str]
 Read = Callable[[str], JobView]
+
+
+@pytest.fixture(params=BROKERS)
+def settings(request: pytest.FixtureRequest, settings: RuntimeSettings) -> RuntimeSettings:
+    return carried_by(request.param, request, settings)
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""Redis or PostgreSQL stopped as a whole, with SIGSTOP or for good: the API answers in time, and all is made up for."""
+"""The broker or PostgreSQL stopped, with SIGSTOP or for good: the API answers in time, and all is made up for."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 import sqlalchemy
+from brokers import BROKERS
 from processes import Running, eventually
 
 from penstock_cli.embedded import Server, postgres_in, redis_in
@@ -34,6 +35,7 @@ IN_BULK = 10
 FINAL = ("succeeded", "failed", "cancelled")
 
 Api = Callable[..., httpx.Client]
+Stop = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -138,32 +140,52 @@ def failed_job(client: httpx.Client) -> str:
     return str(job_id)
 
 
-def test_while_redis_is_stopped_every_post_is_answered_in_time_and_all_jobs_finish_afterwards(
+@pytest.fixture(params=BROKERS)
+def broker_to_stop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Stop]]:
+    """A broker's URL, and what stops it for a while."""
+    if request.param == "redis":
+        server = redis_in(tmp_path / "redis", free_port())
+        with running(server, tmp_path) as process:
+            yield server.url, lambda: stopped(process)
+        return
+    rabbitmq = request.getfixturevalue("rabbitmq")
+
+    @contextmanager
+    def paused() -> Iterator[None]:
+        rabbitmq.pause()
+        try:
+            yield
+        finally:
+            rabbitmq.resume()
+
+    yield rabbitmq.url, paused
+
+
+def test_while_the_broker_is_stopped_every_post_is_answered_in_time_and_all_jobs_finish_afterwards(
+    broker_to_stop: tuple[str, Stop],
     api: Api,
     start: Callable[..., Running],
     scheduler: Callable[..., Running],
     smtp_server: dict[str, str],
     database: sqlalchemy.Engine,
-    tmp_path: Path,
 ) -> None:
-    server = redis_in(tmp_path / "redis", free_port())
-    with running(server, tmp_path) as redis_process:
-        broker = {"CELERY_BROKER_URL": server.url}
-        client = api(**broker, PENSTOCK_REGISTRATION_RATE="unlimited")
-        scheduler(**broker, PENSTOCK_START_WITHIN="10")  # what went down with a connection is missed the sooner
-        everything = ["-A", "app.celery", "worker", "-P", "gevent", "-c", "4", "--loglevel", "INFO"]
-        everything += ["-Q", "dataset,generation,mail,ops_trace", "--without-mingle", "--without-gossip"]
-        start(*everything, until=" ready.", cwd=ROOT, **broker, **smtp_server)
-        ended = failed_job(client)
-        with stopped(redis_process):
-            first = client.post("/v1/jobs", json=KEPT | {"not_before": "2026-05-01T08:30:00Z"})
-            every = [one for _ in range(3) for one in posts(client, first.json()["job_id"], ended)[:-1]]
-            every.append(posts(client, first.json()["job_id"], ended)[-1])
-            answers = together([*every, *[lambda: client.get("/healthz")] * 10, *[lambda: client.get("/v1/jobs")] * 10])
-            again = together(every[:-1])
-            assert {answer.status_code for answer in answers} <= {200, 202}
-            assert {answer.status_code for answer in again} <= {200, 202}
-        eventually(lambda: states(database).keys() <= {*FINAL}, "all jobs finish", seconds=90)
+    url, stop = broker_to_stop
+    broker = {"CELERY_BROKER_URL": url}
+    client = api(**broker, PENSTOCK_REGISTRATION_RATE="unlimited")
+    scheduler(**broker, PENSTOCK_START_WITHIN="10")  # what went down with a connection is missed the sooner
+    everything = ["-A", "app.celery", "worker", "-P", "gevent", "-c", "4", "--loglevel", "INFO"]
+    everything += ["-Q", "dataset,generation,mail,ops_trace", "--without-mingle", "--without-gossip"]
+    start(*everything, until=" ready.", cwd=ROOT, **broker, **smtp_server)
+    ended = failed_job(client)
+    with stop():
+        first = client.post("/v1/jobs", json=KEPT | {"not_before": "2026-05-01T08:30:00Z"})
+        every = [one for _ in range(3) for one in posts(client, first.json()["job_id"], ended)[:-1]]
+        every.append(posts(client, first.json()["job_id"], ended)[-1])
+        answers = together([*every, *[lambda: client.get("/healthz")] * 10, *[lambda: client.get("/v1/jobs")] * 10])
+        again = together(every[:-1])
+        assert {answer.status_code for answer in answers} <= {200, 202}
+        assert {answer.status_code for answer in again} <= {200, 202}
+    eventually(lambda: states(database).keys() <= {*FINAL}, "all jobs finish", seconds=90)
     # What was sent again was accepted once, whether it has a key or, as a cancel, needs none.
     assert states(database) == {"succeeded": 3 * (1 + 1 + IN_BULK + 1 + 2), "failed": 1 + 3, "cancelled": 1}
 

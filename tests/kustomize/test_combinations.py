@@ -9,8 +9,12 @@ from kustomize.combinations import COMBINATIONS, COMPONENTS, built, components, 
 
 combination = pytest.mark.parametrize("folder", COMBINATIONS, ids=lambda folder: folder.name)
 
-INSTEAD = [{"external-redis", "sentinel"}, {"ingress", "http-route"}]
-"""Of these only one makes sense."""
+INSTEAD = [
+    {"external-redis", "sentinel"},
+    {"ingress", "http-route"},
+    *({"rabbitmq", other} for other in ("external-redis", "sentinel", "tls", "no-keda")),
+]
+"""Of these only one makes sense, or is made for the other's objects."""
 
 BEHIND = {"tls": {"external-redis", "external-postgres", "sentinel"}, "no-keda": {"monitoring"}}
 """Components that stand behind others, as their READMEs say."""

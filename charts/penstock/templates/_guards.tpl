@@ -29,7 +29,21 @@
 {{- end -}}
 
 {{- define "penstock.guardNeighbours" -}}
+{{- if eq .Values.broker "rabbitmq" -}}
+{{- include "penstock.guardRabbitmq" . -}}
+{{- else -}}
+{{- include "penstock.guardRedis" . -}}
+{{- end -}}
+{{- if .Values.suite.enabled -}}
+{{- include "penstock.guardSuiteNeighbours" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "penstock.guardRedis" -}}
 {{- $redis := .Values.redis -}}
+{{- if or .Values.rabbitmq.host .Values.rabbitmq.existingSecret -}}
+{{- fail "rabbitmq.host or rabbitmq.existingSecret names a RabbitMQ of yours, and broker is redis: set broker to rabbitmq, or leave them out." -}}
+{{- end -}}
 {{- $own := or $redis.host $redis.sentinel.master -}}
 {{- $kedas := or (dig "keda" "username" "" $redis) (dig "keda" "passwordKey" "" $redis) -}}
 {{- if and $redis.bundled.enabled $own -}}
@@ -48,9 +62,6 @@
 {{- end -}}
 {{- if and (or $redis.tls.caKey $redis.sentinel.passwordKey $redis.username $kedas) (not $redis.existingSecret) (not $redis.bundled.enabled) -}}
 {{- fail "redis.existingSecret is empty, and redis.username, redis.keda, redis.tls.caKey or redis.sentinel.passwordKey need it: name the Secret that holds the password and the CA." -}}
-{{- end -}}
-{{- if .Values.suite.enabled -}}
-{{- include "penstock.guardSuiteNeighbours" . -}}
 {{- end -}}
 {{- end -}}
 
@@ -115,6 +126,7 @@
 {{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" -}}
 {{- $wanted := list
       (list "redis.existingSecret" .Values.redis.existingSecret (list .Values.redis.passwordKey (dig "keda" "passwordKey" "" .Values.redis) .Values.redis.tls.caKey .Values.redis.sentinel.passwordKey))
+      (list "rabbitmq.existingSecret" .Values.rabbitmq.existingSecret (list .Values.rabbitmq.usernameKey .Values.rabbitmq.passwordKey .Values.rabbitmq.tls.caKey (ternary "tls" "" (and (ne .Values.rabbitmq.tls.caKey "") .Values.autoscaling.enabled))))
       (list "postgresql.existingSecret" .Values.postgresql.existingSecret (list .Values.postgresql.passwordKey .Values.postgresql.tls.caKey))
       (list "apiKey.existingSecret" .Values.apiKey.existingSecret (list .Values.apiKey.key))
       (list "signingKey.existingSecret" .Values.signingKey.existingSecret (list .Values.signingKey.key))
@@ -144,10 +156,16 @@
 {{- fail "This cluster has no KEDA (keda.sh/v1alpha1), which scales the workers: install it first, or set autoscaling.enabled to false." -}}
 {{- end -}}
 {{- $redis := include "penstock.redis" $root | fromJson -}}
-{{- range $host := empty $redis.master | ternary (list $redis.host) $redis.addresses -}}
+{{- $hosts := empty $redis.master | ternary (list $redis.host) $redis.addresses -}}
+{{- $named := empty $redis.master | ternary "redis.host" "redis.sentinel.addresses" -}}
+{{- with include "penstock.rabbitmq" $root | fromJson -}}
+{{- $hosts = list .host -}}
+{{- $named = "rabbitmq.host" -}}
+{{- end -}}
+{{- range $host := $hosts -}}
 {{- $name := regexReplaceAll ":[0-9]+$" $host "" -}}
 {{- if not (regexMatch "[.:]" $name) -}}
-{{- fail (printf "%s names the host %s, which KEDA would look for in its own namespace: write %s.%s.svc, or its whole name." (empty $redis.master | ternary "redis.host" "redis.sentinel.addresses") $name $name $root.Release.Namespace) -}}
+{{- fail (printf "%s names the host %s, which KEDA would look for in its own namespace: write %s.%s.svc, or its whole name." $named $name $name $root.Release.Namespace) -}}
 {{- end -}}
 {{- end -}}
 {{- $found := lookup "autoscaling/v2" "HorizontalPodAutoscaler" $root.Release.Namespace "" -}}

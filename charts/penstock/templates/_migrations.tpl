@@ -3,7 +3,7 @@
 {{- define "penstock.migrationJob" -}}
 {{- $root := index . 0 -}}
 {{- $values := $root.Values.migrations -}}
-{{- $secrets := list "redis" "postgresql" -}}
+{{- $secrets := list "broker" "postgresql" -}}
 {{- $template := include "penstock.migrationTemplate" $root -}}
 apiVersion: batch/v1
 kind: Job
@@ -21,7 +21,7 @@ spec:
 
 {{- define "penstock.migrationTemplate" -}}
 {{- $values := .Values.migrations -}}
-{{- $secrets := list "redis" "postgresql" "apiKey" -}}
+{{- $secrets := list "broker" "postgresql" "apiKey" -}}
 metadata:
   {{- include "penstock.podMetadata" (list . "migrations" dict false) | nindent 2 }}
 spec:
@@ -45,7 +45,7 @@ spec:
 {{- end -}}
 
 {{- define "penstock.migrationEnv" -}}
-{{- include "penstock.redisEnv" . | trim }}
+{{- include "penstock.brokerEnv" . | trim }}
 {{ include "penstock.postgresqlEnv" . }}
 {{- with include "penstock.extraEnv" (list . dict) }}{{ . | nindent 0 }}{{ end }}
 {{- end -}}
@@ -56,5 +56,5 @@ imagePullPolicy: {{ .Values.api.image.pullPolicy | default .Values.image.pullPol
 {{- with include "penstock.envFrom" (list . dict) }}{{ . | nindent 0 }}{{ end }}
 securityContext: {{- include "penstock.securityContext" . | nindent 2 }}
 resources: {{- toYaml .Values.migrations.resources | nindent 2 }}
-volumeMounts: {{- include "penstock.volumeMounts" (list . dict (list "redis" "postgresql" "apiKey") false) | nindent 2 }}
+volumeMounts: {{- include "penstock.volumeMounts" (list . dict (list "broker" "postgresql" "apiKey") false) | nindent 2 }}
 {{- end -}}

@@ -1,9 +1,11 @@
 {{/* Where Redis and PostgreSQL are: one set of facts for the processes, for KEDA and for the network policies. */}}
 
-{{/* Redis, as JSON: host, port, database, user name, Secret, TLS, Sentinel. Of root. */}}
+{{/* Redis, as JSON: host, port, database, user name, Secret, TLS, Sentinel; empty where it is not the broker. Of root. */}}
 {{- define "penstock.redis" -}}
 {{- $redis := .Values.redis -}}
-{{- if $redis.bundled.enabled -}}
+{{- if ne .Values.broker "redis" -}}
+{}
+{{- else if $redis.bundled.enabled -}}
 {{- $name := printf "%s-redis" (include "penstock.fullname" .) -}}
 {{- dict "host" (printf "%s.%s.svc" $name .Release.Namespace) "port" 6379 "database" $redis.database "username" ""
       "secret" $name "passwordKey" "password" "kedaUsername" "keda" "kedaPasswordKey" "keda-password"
@@ -34,6 +36,10 @@
 {{- end -}}
 
 {{/* Where a process of Penstock finds the broker, as environment variables. Of root. */}}
+{{- define "penstock.brokerEnv" -}}
+{{- include (eq .Values.broker "rabbitmq" | ternary "penstock.rabbitmqEnv" "penstock.redisEnv") . -}}
+{{- end -}}
+
 {{- define "penstock.redisEnv" -}}
 {{- $redis := include "penstock.redis" . | fromJson -}}
 {{- if $redis.master }}
@@ -90,7 +96,7 @@
   valueFrom: {secretKeyRef: {name: {{ $redis.secret }}, key: {{ $redis.passwordKey }}}}
 {{ end -}}
 {{- $login := empty $redis.secret | ternary "" (printf "%s:$(PENSTOCK_REDIS_PASSWORD)@" $redis.username) }}
-{{- $scheme := $redis.tls | ternary "rediss" "redis" }}
+{{- $scheme := eq (toString $redis.tls) "true" | ternary "rediss" "redis" }}
 {{- $query := "" }}
 {{- if $redis.tls }}
 {{- $query = empty $redis.ca | ternary "?ssl_cert_reqs=required" "?ssl_cert_reqs=required&ssl_ca_certs=/run/secrets/penstock/redis-ca.crt" }}
@@ -103,13 +109,24 @@
 - {name: CELERY_BROKER_URL, value: {{ join ";" $urls | quote }}}
 {{- end -}}
 
-{{/* The files below /run/secrets/penstock, as sources of a projected volume. Of (root, wanted), e.g. (list "redis"). */}}
+{{/* The files below /run/secrets/penstock, as sources of a projected volume. Of (root, wanted), e.g. (list "broker"). */}}
 {{- define "penstock.secretSources" -}}
 {{- $root := index . 0 -}}
 {{- $wanted := index . 1 -}}
 {{- $redis := include "penstock.redis" $root | fromJson -}}
 {{- $pg := include "penstock.postgresql" $root | fromJson -}}
-{{- if has "redis" $wanted }}
+{{- $rabbitmq := include "penstock.rabbitmq" $root | fromJson -}}
+{{- if has "broker" $wanted }}
+{{- with $rabbitmq.secret }}
+- secret:
+    name: {{ . }}
+    items:
+      - {key: {{ $rabbitmq.usernameKey }}, path: rabbitmq-username}
+      - {key: {{ $rabbitmq.passwordKey }}, path: rabbitmq-password}
+      {{- if and $rabbitmq.tls $rabbitmq.ca }}
+      - {key: {{ $rabbitmq.ca }}, path: rabbitmq-ca.crt}
+      {{- end }}
+{{- end }}
 {{- if $redis.secret }}
 - secret:
     name: {{ $redis.secret }}

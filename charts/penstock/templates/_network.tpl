@@ -1,6 +1,6 @@
 {{/* Rules of NetworkPolicies. */}}
 
-{{/* Names are looked up, Redis and PostgreSQL reached. Of root. */}}
+{{/* Names are looked up, the broker and PostgreSQL reached. Of root. */}}
 {{- define "penstock.egressToNeighbours" -}}
 {{- $redis := include "penstock.redis" . | fromJson -}}
 {{- $pg := include "penstock.postgresql" . | fromJson -}}
@@ -10,7 +10,18 @@
     - {port: {{ . }}, protocol: UDP}
     - {port: {{ . }}, protocol: TCP}
     {{- end }}
-{{- if $redis.bundled }}
+{{- $rabbitmq := include "penstock.rabbitmq" . | fromJson }}
+{{- if $rabbitmq.bundled }}
+- to:
+    - podSelector:
+        matchLabels: {{- include "penstock.selector" (list . "rabbitmq") | nindent 10 }}
+  ports: [{port: amqp}]
+{{- else if $rabbitmq }}
+- ports: [{port: {{ $rabbitmq.port }}}]
+  {{- with .Values.networkPolicy.rabbitmqTo }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- else if $redis.bundled }}
 - to:
     - podSelector:
         matchLabels: {{- include "penstock.selector" (list . "redis") | nindent 10 }}

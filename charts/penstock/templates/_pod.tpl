@@ -129,7 +129,7 @@ envFrom: {{- toYaml . | nindent 2 }}
 
 {{/* The settings that every process of Penstock gets. Of root. */}}
 {{- define "penstock.env" -}}
-{{- include "penstock.redisEnv" . | trim }}
+{{- include "penstock.brokerEnv" . | trim }}
 {{ include "penstock.postgresqlEnv" . }}
 {{- with .Values.storage.url }}
 - {name: PENSTOCK_STORAGE_URL, value: {{ . | quote }}}

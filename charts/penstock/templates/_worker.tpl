@@ -52,7 +52,7 @@
       "visibilityTimeout" ($worker.visibilityTimeout | default (addf $limit 120.0))
       "usesStorage" (and $worker.storage (eq (include "penstock.storageIsVolume" $root) "true"))
       "scaling" $scaling) -}}
-{{- $worker = set $worker "master" (include "penstock.redis" $root | fromJson).master -}}
+{{- $worker = set $worker "master" ((include "penstock.redis" $root | fromJson).master | default "") -}}
 {{- $worker = set $worker "commandLine" ($worker.command | default (include "penstock.workerCommand" $worker | fromJsonArray)) -}}
 {{- toYaml $worker -}}
 {{- end -}}

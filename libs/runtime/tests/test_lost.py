@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select, update
 from penstock_contracts.queues import Priority
 from penstock_runtime.broker import transport_options
 from penstock_runtime.ledger import lost
-from penstock_runtime.relay import EPOCH_KEY
+from penstock_runtime.redis_losses import EPOCH_KEY
 from penstock_runtime.schema import NOW, jobs
 from penstock_runtime.schema import relay as counter
 

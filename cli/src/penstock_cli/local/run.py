@@ -5,14 +5,12 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import redis
-
 from penstock_cli.local import orphans, suite
 from penstock_cli.local.screen import Screen
 from penstock_cli.local.state import Instance, State, write_secret
 from penstock_cli.local.supervisor import Bounds, Interrupted, Supervisor
 from penstock_cli.settings import CliSettings
-from penstock_runtime import redis_server, waiting
+from penstock_runtime import broker_server, waiting
 from penstock_runtime.database import connect
 from penstock_runtime.errors import PenstockError
 from penstock_runtime.keys import create_key, find_key
@@ -104,8 +102,7 @@ def _prepare(state: State, settings: CliSettings, broker_url: str, database_url:
     try:
         seconds = settings.local_start_timeout
         waiting.wait_until(lambda: engine.connect().close(), waiting.postgresql(runtime), seconds=seconds)
-        with redis_server.client(runtime) as client:
-            waiting.wait_until(lambda: _check(client, runtime), waiting.broker(runtime), seconds=seconds)
+        waiting.wait_until(lambda: broker_server.check(runtime), waiting.broker(runtime), seconds=seconds)
         upgrade(database_url)
         with engine.begin() as connection:
             kept = state.api_key_file.read_text(encoding="utf-8").strip() if state.api_key_file.exists() else ""
@@ -116,13 +113,6 @@ def _prepare(state: State, settings: CliSettings, broker_url: str, database_url:
         return made
     finally:
         engine.dispose()
-
-
-def _check(client: redis.Redis, runtime: RuntimeSettings) -> None:
-    try:
-        redis_server.check(client, runtime)
-    except redis.ConnectionError as error:
-        raise OSError("Redis does not answer") from error
 
 
 def _new_secret() -> str:

@@ -22,6 +22,8 @@ from penstock_runtime.headers import HEADER
 from penstock_runtime.heartbeat import Heartbeat
 from penstock_runtime.incoming import NEVER
 from penstock_runtime.ledger.publish import Publication
+from penstock_runtime.rabbitmq.server import ARGUMENTS, tls_options
+from penstock_runtime.rabbitmq.transport import install as install_rabbitmq
 from penstock_runtime.schedule import Entry
 from penstock_runtime.settings import RuntimeSettings, load_or_exit
 from penstock_runtime.transport import install
@@ -51,11 +53,20 @@ def make_app(
     """
     settings = settings or load_or_exit(RuntimeSettings)
     install()
+    install_rabbitmq()
     app = Celery("penstock", amqp=Amqp, set_as_current=False)
     app.conf.update(
         broker_url=settings.broker_url,
         result_backend=settings.result_backend,
-        task_queues=[Queue(q.name, Exchange(q.name, type="direct"), routing_key=q.name) for q in QUEUES],
+        task_queues=[
+            Queue(
+                q.name,
+                Exchange(q.name, type="direct"),
+                routing_key=q.name,
+                queue_arguments=ARGUMENTS if settings.uses_rabbitmq else None,
+            )
+            for q in QUEUES
+        ],
         task_routes=[{name: {"queue": task.queue.name} for name, task in tasks.BY_NAME.items()}, _refuse_undeclared],
         task_create_missing_queues=False,
         task_default_queue=QUEUES[0].name,
@@ -71,8 +82,7 @@ def make_app(
         broker_connection_retry_on_startup=True,
         # None is for ever: with a number, a worker gives up and leaves with status 0.
         broker_connection_max_retries=None,
-        broker_transport_options=transport_options(settings),
-        worker_consumer="penstock_runtime.consumer:Consumer",
+        **(rabbitmq_options(settings) if settings.uses_rabbitmq else redis_options(settings)),
         worker_hijack_root_logger=False,
         beat_scheduler="penstock_runtime.scheduler:LedgerScheduler",
         timezone="UTC",
@@ -89,6 +99,30 @@ def _refuse_undeclared(name: str, args: Any, kwargs: Any, options: dict[str, Any
     """The last route: else a mistyped name would go to the default queue, whose worker throws it away."""
     if "queue" not in options:
         raise QueueNotFound(f"the task {name} is not declared; declare it, or name a queue for it")
+
+
+def redis_options(settings: RuntimeSettings) -> dict[str, Any]:
+    """What Celery is told of Redis."""
+    return {
+        "broker_transport_options": transport_options(settings),
+        "worker_consumer": "penstock_runtime.consumer:Consumer",
+    }
+
+
+def rabbitmq_options(settings: RuntimeSettings) -> dict[str, Any]:
+    """What Celery is told of RabbitMQ."""
+    return {
+        "broker_use_ssl": tls_options(settings),
+        # Without, a publish that RabbitMQ refuses or loses looks like one that it took.
+        "broker_transport_options": {"confirm_publish": True},
+        # RabbitMQ closes the channel of a message that runs for longer than its consumer_timeout: no reason to end.
+        "broker_channel_error_retry": True,
+        # RabbitMQ 4.3 refuses queues that are neither durable nor exclusive, and an exclusive one would be refused to a
+        # worker that is back before its old connection is given up.
+        "control_queue_durable": True,
+        "event_queue_durable": True,
+        "worker_consumer": "penstock_runtime.rabbitmq.consumer:Consumer",
+    }
 
 
 def transport_options(settings: RuntimeSettings) -> dict[str, Any]:
@@ -147,7 +181,7 @@ class Publisher:
                 "body": base64.b64encode(json.dumps(body).encode()).decode(),
                 "content-encoding": "utf-8",
                 "content-type": "application/json",
-                "headers": headers | {HEADER: _about(item)},
+                "headers": headers | {HEADER: about(item)},
                 "properties": properties
                 | {
                     "delivery_mode": 2,
@@ -164,7 +198,8 @@ class Publisher:
         self._redis.close()
 
 
-def _about(item: Publication) -> dict[str, Any]:
+def about(item: Publication) -> dict[str, Any]:
+    """What the header of a message of the ledger's says."""
     return {"published_at": item.stamp.isoformat(), "attempts_left": item.attempts_left, "alone": item.alone}
 
 

@@ -9,7 +9,7 @@ from celery import bootsteps, signals
 from celery.exceptions import Ignore, Reject
 from celery.worker.state import maybe_shutdown
 
-from penstock_runtime import migrate, redis_server, waiting
+from penstock_runtime import broker_server, migrate, waiting
 from penstock_runtime.aside import Aside
 from penstock_runtime.consumer import PART, Beats
 from penstock_runtime.errors import PenstockError, SettingsError, Unavailable
@@ -83,7 +83,7 @@ def delivery(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Del
 
 
 class Ready(bootsteps.StartStopStep):
-    """Before a worker takes its first message: wait for PostgreSQL and its tables, refuse a Redis that loses jobs."""
+    """Before a worker takes its first message: wait for PostgreSQL and its tables, refuse a broker that loses jobs."""
 
     requires = ("celery.worker.components:Pool",)
 
@@ -98,7 +98,7 @@ class Ready(bootsteps.StartStopStep):
 
 
 def wait_until_ready(settings: RuntimeSettings, heartbeat: Heartbeat) -> None:
-    """Wait for PostgreSQL with its tables, and for Redis. Raises SettingsError where this Redis is unfit."""
+    """Wait for PostgreSQL with its tables, and for the broker. Raises SettingsError where that is unfit."""
 
     def wait(answers: Callable[[], object], server: waiting.Server) -> None:
         heartbeat.beat(PART, waits_for=server.kind)
@@ -110,5 +110,4 @@ def wait_until_ready(settings: RuntimeSettings, heartbeat: Heartbeat) -> None:
         waiting.wait_until(answers, server, meanwhile=meanwhile)
 
     wait(lambda: migrate.require(settings.database_url), waiting.postgresql(settings))
-    with redis_server.client(settings) as client:
-        wait(lambda: redis_server.check(client, settings), waiting.broker(settings))
+    wait(lambda: broker_server.check(settings), waiting.broker(settings))

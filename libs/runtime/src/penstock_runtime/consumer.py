@@ -8,8 +8,10 @@ from typing import Any
 
 from celery import bootsteps
 from celery.exceptions import InvalidTaskError
+from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
+from penstock_runtime import waiting
 from penstock_runtime.adoption import adopt, due_later, forget_past_eta
 from penstock_runtime.exits import INVALID, UNDECODABLE, UNKNOWN, Exits
 from penstock_runtime.headers import HEADER
@@ -21,14 +23,14 @@ PART = "consumer"
 """Name of the consumer among a process's parts."""
 
 LONGEST_PAUSE = 5
-"""Seconds between two tries to reach Redis again. kombu would let them grow to 30, and jobs would wait so long too."""
+"""Seconds between two tries to reach the broker again. kombu would let them grow to 30, and jobs would wait as long."""
 
 
-class Consumer(TransportConsumer):
-    """Takes messages, and goes on moving while Redis is away."""
+class Incoming(CeleryConsumer):
+    """Takes messages, and goes on moving while the broker is away."""
 
     def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **options: Any) -> None:
-        # A worker's news for other workers goes out from its loop, and waits there for ever on a Redis that hangs.
+        # A worker's news for other workers goes out from its loop, and waits there for ever on a broker that hangs.
         quiet = {"without_gossip": True, "without_mingle": True}
         if not options.get("task_events"):
             quiet["without_heartbeat"] = True
@@ -84,19 +86,24 @@ class Consumer(TransportConsumer):
         self.exits.unusable(message, INVALID, exc)
 
     def ensure_connected(self, connection: Any) -> Any:
-        """Return once Redis is reached. Each second until then is a sign of life."""
+        """Return once the broker is reached. Each second until then is a sign of life."""
         heartbeat: Heartbeat = self.app.penstock_heartbeat
         ensure = connection.ensure_connection
+        kind = waiting.broker(self.app.penstock).kind
 
         def ensure_connection(errback: Any, max_retries: Any, callback: Callable[[], None]) -> Any:
             def each_second() -> None:
-                heartbeat.beat(PART, waits_for="Redis")
+                heartbeat.beat(PART, waits_for=kind)
                 callback()
 
             return ensure(errback, max_retries, callback=each_second, interval_max=LONGEST_PAUSE)
 
         connection.ensure_connection = ensure_connection
         return super().ensure_connected(connection)
+
+
+class Consumer(Incoming, TransportConsumer):
+    """Over our transport for Redis."""
 
 
 class Beats(bootsteps.StartStopStep):

@@ -8,10 +8,10 @@ from time import monotonic
 import structlog
 from sqlalchemy import Engine
 
-from penstock_runtime.broker import Publisher
 from penstock_runtime.database import LOST
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.ledger.publish import Publication, mark_queued
+from penstock_runtime.publishing import open_publisher
 from penstock_runtime.settings import RuntimeSettings
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ class Outbox:
 
     def __init__(self, settings: RuntimeSettings, engine: Engine) -> None:
         self._engine = engine
-        self._publisher = Publisher(settings)
+        self._publisher = open_publisher(settings)
         self._settings = settings
         # None ends the thread.
         self._waiting: queue.Queue[tuple[float, Publication] | None] = queue.Queue(LONGEST_LINE)
@@ -80,15 +80,15 @@ class Outbox:
     def _send(self, group: list[tuple[float, Publication]]) -> None:
         # After the publisher's time-out these rows are the relay's; sending takes a connect and an answer of it.
         now = monotonic()
-        last = now - (self._settings.publish_timeout - 2 * self._settings.redis_timeout)
+        last = now - (self._settings.publish_timeout - 2 * self._settings.broker_timeout)
         timely = [item for stamped, item in group if stamped > last]
-        # While Redis is away, each try would only keep the next ones waiting.
+        # While the broker is away, each try would only keep the next ones waiting.
         if not timely or now < self._resume_at:
             return
         try:
             self._publisher.publish(timely)
         except Unavailable as error:
-            self._resume_at = monotonic() + self._settings.redis_timeout
+            self._resume_at = monotonic() + self._settings.broker_timeout
             log.warning("not_published", jobs=len(timely), reason=error.message, then="the relay publishes them")
             return
         try:

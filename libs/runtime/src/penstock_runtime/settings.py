@@ -108,6 +108,15 @@ class RuntimeSettings(Settings):
     redis_sentinel_username: str = Field("", description="for the sentinels themselves")
     redis_sentinel_password: SecretStr = Field(SecretStr(""), description="for the sentinels themselves")
 
+    rabbitmq_host: str = Field("", description="where it is set, RabbitMQ carries the messages and not Redis")
+    rabbitmq_port: int = Field(5672, ge=1, le=65535)
+    rabbitmq_username: str = "penstock"
+    rabbitmq_password: SecretStr = SecretStr("")
+    rabbitmq_vhost: str = "/"
+    rabbitmq_tls: bool = Field(False, description="the server speaks TLS")
+    rabbitmq_tls_ca: str = Field("", description="file of the certificates to trust; else the system's")
+    rabbitmq_tls_verify: bool = Field(True, description="check the server's certificate and name")
+
     results: str | None = Field(None, validation_alias="CELERY_RESULT_BACKEND", repr=False)
     ledger: str | None = Field(None, validation_alias="PENSTOCK_DATABASE_URL", repr=False)
     database_host: str = ""
@@ -124,6 +133,7 @@ class RuntimeSettings(Settings):
     secret_key: SecretStr = Field(SecretStr(""), description="signs the links in mails")
 
     redis_timeout: float = Field(1.5, gt=0, le=30, description="one connect, read or write of a publisher")
+    rabbitmq_timeout: float = Field(1.5, gt=0, le=30, description="the same; and for confirms of 500 messages")
     publish_timeout: float = Field(10, ge=2, le=300, description="after which a publisher has surely given up")
     lease: float = Field(20, ge=1, le=600, description="a running job belongs to its worker this long unless renewed")
     renew_every: float = Field(5, ge=0.1, le=200)
@@ -145,19 +155,31 @@ class RuntimeSettings(Settings):
 
     @property
     def broker_url(self) -> str:
-        """`CELERY_BROKER_URL`, or one made of the `PENSTOCK_REDIS_…` parts; with what they say about TLS."""
+        """`CELERY_BROKER_URL`, or one made of `PENSTOCK_RABBITMQ_…` or `PENSTOCK_REDIS_…`, which complete its TLS."""
         if self.broker:
             # Celery's own way to write it, which redis-py does not know.
             url = re.sub(r"(ssl_cert_reqs=)CERT_(\w+)", lambda found: found[1] + found[2].lower(), self.broker)
         else:
             url = self._broker_from_parts()
-        if not (url.startswith("rediss:") or self.redis_tls):
+        if url.startswith("amqp") or not (url.startswith("rediss:") or self.redis_tls):
             return url
         # Written out, since kombu takes a rediss:// that says nothing for one that is not to be verified.
         checks = "required" if self.redis_tls_verify else "none"
         return completed(url, ssl_cert_reqs=checks, ssl_ca_certs=self.redis_tls_ca)
 
+    @property
+    def uses_rabbitmq(self) -> bool:
+        """Whether RabbitMQ carries the messages, and Redis does not."""
+        return urlsplit(self.broker_url).scheme in ("amqp", "amqps")
+
+    @property
+    def broker_timeout(self) -> float:
+        """Seconds for one step of a publisher."""
+        return self.rabbitmq_timeout if self.uses_rabbitmq else self.redis_timeout
+
     def _broker_from_parts(self) -> str:
+        if self.rabbitmq_host:
+            return self._rabbitmq_from_parts()
         password = self.redis_password.get_secret_value()
         login = f"{quote(self.redis_username, safe='')}:{quote(password, safe='')}@" if password else ""
         if self.redis_sentinels:
@@ -165,6 +187,12 @@ class RuntimeSettings(Settings):
             return ";".join(f"sentinel://{login}{place}/{self.redis_database}" for place in places if place)
         scheme = "rediss" if self.redis_tls else "redis"
         return f"{scheme}://{login}{bracketed(self.redis_host)}:{self.redis_port}/{self.redis_database}"
+
+    def _rabbitmq_from_parts(self) -> str:
+        password = quote(self.rabbitmq_password.get_secret_value(), safe="")
+        place = f"{bracketed(self.rabbitmq_host)}:{self.rabbitmq_port}/{quote(self.rabbitmq_vhost, safe='')}"
+        scheme = "amqps" if self.rabbitmq_tls else "amqp"
+        return f"{scheme}://{quote(self.rabbitmq_username, safe='')}:{password}@{place}"
 
     @property
     def database_url(self) -> str:
@@ -203,16 +231,18 @@ class RuntimeSettings(Settings):
         self._check_database()
         if self.renew_every * 3 > self.lease:
             raise ValueError("PENSTOCK_LEASE: must be at least three times PENSTOCK_RENEW_EVERY")
-        if self.redis_timeout * 3 > self.publish_timeout:
-            raise ValueError("PENSTOCK_PUBLISH_TIMEOUT: must be at least three times PENSTOCK_REDIS_TIMEOUT")
+        if self.broker_timeout * 3 > self.publish_timeout:
+            name = "RABBITMQ" if self.uses_rabbitmq else "REDIS"
+            raise ValueError(f"PENSTOCK_PUBLISH_TIMEOUT: must be at least three times PENSTOCK_{name}_TIMEOUT")
         return self
 
     def _check_broker(self) -> None:
         urls = several(self.broker_url)
         schemes = {urlsplit(url).scheme for url in urls}
         scheme = min(schemes)
-        if schemes - {"redis", "rediss", "sentinel"} or len(schemes) > 1:
-            raise ValueError(f"CELERY_BROKER_URL: {scheme or 'no'} scheme; use redis://, rediss:// or sentinel://")
+        if schemes - {"redis", "rediss", "sentinel", "amqp", "amqps"} or len(schemes) > 1:
+            known = "redis://, rediss://, sentinel://, amqp:// or amqps://"
+            raise ValueError(f"CELERY_BROKER_URL: {scheme or 'no'} scheme; use {known}")
         if scheme != "sentinel" and len(urls) > 1:
             raise ValueError("CELERY_BROKER_URL: names several servers; only sentinel:// may")
         if scheme == "sentinel" and not self.redis_sentinel_master:
@@ -221,8 +251,14 @@ class RuntimeSettings(Settings):
             )
         if scheme == "redis" and self.redis_tls:
             raise ValueError("PENSTOCK_REDIS_TLS: is on, and CELERY_BROKER_URL begins with redis://; make it rediss://")
+        if scheme == "amqp" and self.rabbitmq_tls:
+            raise ValueError(
+                "PENSTOCK_RABBITMQ_TLS: is on, and CELERY_BROKER_URL begins with amqp://; make it amqps://"
+            )
         if self.redis_tls_ca and not os.access(self.redis_tls_ca, os.R_OK):
             raise ValueError(f"PENSTOCK_REDIS_TLS_CA: cannot read {self.redis_tls_ca}")
+        if self.rabbitmq_tls_ca and not os.access(self.rabbitmq_tls_ca, os.R_OK):
+            raise ValueError(f"PENSTOCK_RABBITMQ_TLS_CA: cannot read {self.rabbitmq_tls_ca}")
 
     def _check_database(self) -> None:
         if not self.ledger and not self.database_host and not (self.results and is_postgresql(self.results)):

@@ -1,10 +1,11 @@
-"""Waiting for PostgreSQL or Redis, and saying what keeps it from answering and what to look at."""
+"""Waiting for PostgreSQL or the broker, and saying what keeps it from answering and what to look at."""
 
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import amqp
 import redis
 import structlog
 
@@ -20,9 +21,14 @@ SAID_EVERY = 5
 
 ADVICE = (
     ("cluster", r"in cluster mode|CLUSTERDOWN|MOVED", "its mode: it is a Redis Cluster, and a single Redis is wanted"),
-    ("login", r"AuthenticationError|authentication failed|no password supplied", "user name and password"),
-    ("rights", r"NoPermission|permission denied", "what its user is allowed"),
+    (
+        "login",
+        r"AuthenticationError|authentication failed|no password supplied|Login was refused",
+        "user name and password",
+    ),
+    ("rights", r"NoPermission|permission denied|ACCESS_REFUSED", "what its user is allowed"),
     ("database", r"DB index|does not exist", "the number or name of the database"),
+    ("vhost", r"vhost", "the name of the virtual host, and whether its user may enter it"),
     ("tls", r"certificate|SSL|TLS", "TLS, and which authority signed its certificate"),
     ("host", r"resolve|resolution|not known", "the host's name"),
     (
@@ -54,7 +60,10 @@ def postgresql(settings: RuntimeSettings) -> Server:
 
 
 def broker(settings: RuntimeSettings) -> Server:
-    """The Redis with the queues."""
+    """The Redis or RabbitMQ with the queues."""
+    if settings.uses_rabbitmq:
+        parts = "CELERY_BROKER_URL, or PENSTOCK_RABBITMQ_HOST, _USERNAME, _PASSWORD, _VHOST …"
+        return Server("RabbitMQ", without_password(settings.broker_url), parts)
     parts = "CELERY_BROKER_URL, or PENSTOCK_REDIS_HOST, _USERNAME, _PASSWORD …"
     return Server("Redis", without_password(settings.broker_url), parts)
 
@@ -78,7 +87,7 @@ def wait_until(
         try:
             answers()
             return
-        except (*LOST, redis.RedisError, OSError) as error:
+        except (*LOST, redis.RedisError, amqp.AMQPError, OSError) as error:
             now = time.monotonic()
             reason, look_at = reason_of(error), advice_on(error, server)
             if now - began > seconds:

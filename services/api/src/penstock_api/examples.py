@@ -115,6 +115,7 @@ DETAILS = {
     "request_timeout": "the body did not arrive in time",
     "idempotency_key_reused": "this Idempotency-Key was used before with another body",
     "not_retryable": "the job is running; only failed, dead, cancelled jobs can start over",
+    "pause_unsupported": "RabbitMQ carries the messages, and gives them out as they come",
     "link_expired": "the link has expired",
     "too_large": "the body must not be larger than 2097152 bytes",
     "uri_too_long": "this is no HTTP request that the API understands",

@@ -25,6 +25,7 @@ PROBLEMS = {
     "request_timeout": (408, "The request took too long to arrive"),
     "idempotency_key_reused": (409, "The Idempotency-Key was used before with another body"),
     "not_retryable": (409, "The job is in no state from which it could start over"),
+    "pause_unsupported": (409, "The broker cannot pause a queue"),
     "link_expired": (410, "The link has expired"),
     "precondition_failed": (412, "The file is not the one that was asked for"),
     "too_large": (413, "The request is too large"),

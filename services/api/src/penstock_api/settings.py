@@ -39,7 +39,7 @@ class ApiSettings(RuntimeSettings):
     )
 
     api_answer_seconds: float = Field(3.5, gt=0, le=60, description="for PostgreSQL, before the answer is 503")
-    api_probe_seconds: float = Field(0.5, gt=0, le=10, description="for Redis to answer a readiness probe")
+    api_probe_seconds: float = Field(0.5, gt=0, le=10, description="for the broker to answer a readiness probe")
     api_key_cache_seconds: float = Field(5, ge=0, le=300, description="how long a revoked key may still work")
     api_key_cache: int = Field(1000, ge=1, le=1_000_000, description="keys remembered")
 

@@ -1,8 +1,8 @@
 """How often each subject has asked of late, counted by every process for itself and added up in Redis.
 
 A request costs a look into this process's memory and never waits. What was counted goes to Redis a few times a second,
-in one round trip for all subjects, and the answer tells what the other processes have counted. Without Redis each
-process goes on with what it has counted itself.
+in one round trip for all subjects, and the answer tells what the other processes have counted. Without Redis, or where
+RabbitMQ is in its place, each process goes on with what it has counted itself.
 
 The count is that of a sliding window made of two fixed ones: all of this window, and of the one before the share that
 a window ending now would still reach into.
@@ -104,6 +104,7 @@ class SharedCounts:
         # From this process's clock to that of Redis, as far as it is known.
         self._ahead = time() - monotonic()
         self._away = False
+        self._shared = not settings.uses_rabbitmq
 
     def take(self, subject: str, limits: Sequence[Limit]) -> float:
         """Count one request, if it fits into all limits: 0. Else nothing is counted: seconds until it may fit."""
@@ -113,9 +114,11 @@ class SharedCounts:
             if wait == 0 and counts:
                 for name, count in counts.items():
                     count.count += 1
-                    count.untold += 1
-                    self._due[name] = count
-                self._start()
+                    if self._shared:
+                        count.untold += 1
+                        self._due[name] = count
+                if self._shared:
+                    self._start()
         if wait == 0 and counts:
             self._counted.set()
         return wait

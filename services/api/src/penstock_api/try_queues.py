@@ -1,8 +1,8 @@
 """`python -m penstock_api.try_queues`, what `helm test` runs: a job through each queue by way of the Service, while the
 lists that KEDA was told to count are compared with what the API says of its queues.
 
-It asks Redis as KEDA does, without asking Kubernetes: a wrong database or list counts nothing, and would scale to zero
-while all looks healthy.
+It asks the broker as KEDA does, without asking Kubernetes: a wrong database or list counts nothing, and would scale to
+zero while all looks healthy.
 """
 
 import json
@@ -16,12 +16,10 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from uuid import uuid4
 
-import redis
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from penstock_runtime import redis_server
-from penstock_runtime.errors import PenstockError
-from penstock_runtime.relay import EPOCH_KEY
+from penstock_api.kedas_counts import Counted, Counts, open_counts
+from penstock_runtime.errors import PenstockError, Unavailable
 from penstock_runtime.settings import RuntimeSettings, load_or_exit
 
 REQUEST = 10
@@ -30,21 +28,10 @@ REQUEST = 10
 PAUSE = 0.2
 """Seconds between two looks."""
 
-DISAGREEMENTS = 10
-"""Looks in a row at which KEDA's figure and ours may differ: they are taken one after the other, and jobs move."""
-
 FINISHED = ("succeeded", "failed", "cancelled", "dead")
 CSV = b"item,count\nfirst,1\nsecond,2\n"
 UNREACHABLE = "helm-test@penstock.invalid"
 """RFC 2606 keeps .invalid for addresses that cannot exist, so the mail worker refuses it, and sends nothing."""
-
-
-class Counted(BaseModel):
-    """A queue, and the keys that KEDA adds up for it."""
-
-    queue: str
-    lists: list[str]
-    in_flight: str = Field(alias="inFlight")
 
 
 class TrySettings(RuntimeSettings):
@@ -54,6 +41,7 @@ class TrySettings(RuntimeSettings):
     try_timeout: float = Field(300, gt=0, le=3600, description="for all jobs to end")
     try_mail: str = Field("", description="gets a real mail; empty: a job that is refused")
     try_queues: list[Counted] = Field(description="what KEDA counts")
+    try_management: str = Field("http://127.0.0.1:15672", description="RabbitMQ's, where that carries the messages")
     api_key: SecretStr = SecretStr("")
 
 
@@ -124,7 +112,7 @@ class Trial:
 class Figures:
     """What KEDA counts, compared with what the API says, queue by queue."""
 
-    client: "redis.Redis"
+    counts: Counts
     queues: list[Counted]
     most: dict[str, int] = field(default_factory=dict)
     differs: dict[str, int] = field(default_factory=dict)
@@ -133,27 +121,22 @@ class Figures:
         """Look once. Raises Failed where both went on saying different things."""
         ours = {one["queue"]: sum(one["queued"].values()) + one["in_flight"] for one in api.ask("/v1/queues")["items"]}
         for queue in self.queues:
-            kedas = sum(self.client.llen(name) for name in queue.lists) + self.client.hlen(queue.in_flight)
+            kedas = self.counts.count(queue)
             if kedas == ours.get(queue.queue):
                 self.differs[queue.queue] = 0
                 self.most[queue.queue] = max(kedas, self.most.get(queue.queue, 0))
                 continue
             self.differs[queue.queue] = self.differs.get(queue.queue, 0) + 1
-            if self.differs[queue.queue] > DISAGREEMENTS:
-                keys = ", ".join([*queue.lists, queue.in_flight])
+            if self.differs[queue.queue] > self.counts.disagreements:
                 raise Failed(
-                    f"the queue {queue.queue}: KEDA counts {kedas} in {keys}, and the API {ours.get(queue.queue)}; "
-                    "Redis, its database or the lists are not the same"
+                    f"the queue {queue.queue}: KEDA counts {kedas} in {', '.join(queue.keys)}, and the API "
+                    f"{ours.get(queue.queue)}; {self.counts.kind}, its database or the lists are not the same"
                 )
 
     @property
     def complete(self) -> bool:
         """Whether both have said the same of each queue."""
         return all(one.queue in self.most for one in self.queues)
-
-    def epoch(self) -> int:
-        """The relay's counter in this Redis, which it raises every second."""
-        return int(self.client.get(EPOCH_KEY) or 0)
 
 
 def start(api: Api, queues: set[str], mail: str) -> Iterator[Trial]:
@@ -202,18 +185,18 @@ def attempt(settings: TrySettings) -> list[str]:
     _wait(api, deadline)
     queues = {one.queue for one in settings.try_queues}
     refuse_paused(api, queues)
-    with redis_server.client(settings) as client:
-        figures = Figures(client, settings.try_queues)
+    with open_counts(settings, settings.try_management) as counts:
+        figures = Figures(counts, settings.try_queues)
         try:
-            began = figures.epoch()
+            counts.relay_is_here()
             trials = list(start(api, queues, settings.try_mail))
             follow(api, trials, queues, deadline, lambda: figures.compare(api))
             # Short jobs may have come and gone between two looks.
-            while not ((moved := figures.epoch() > began) and figures.complete) and time.monotonic() < deadline:
+            while not ((moved := counts.relay_is_here()) and figures.complete) and time.monotonic() < deadline:
                 figures.compare(api)
                 time.sleep(PAUSE)
-        except redis.RedisError as error:
-            raise Failed(f"Redis, as KEDA is told to reach it, does not answer ({type(error).__name__})") from None
+        except Unavailable as error:
+            raise Failed(error.message) from None
     lines = [trial.row() for trial in trials]
     lines += [f"{queue}: KEDA's count and the API's agree, at most {most}" for queue, most in figures.most.items()]
     if not all(trial.is_right for trial in trials):
@@ -222,7 +205,9 @@ def attempt(settings: TrySettings) -> list[str]:
         unseen = ", ".join(one.queue for one in settings.try_queues if one.queue not in figures.most)
         raise Failed(f"KEDA's count and the API's were not seen to agree on {unseen}; try again when less moves")
     if not moved:
-        raise Failed("the relay does not write into the Redis that KEDA is told of: it is another one, or none runs")
+        raise Failed(
+            f"the relay does not write into the {counts.kind} that KEDA is told of: it is another one, or none runs"
+        )
     return lines
 
 

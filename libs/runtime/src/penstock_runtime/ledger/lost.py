@@ -130,6 +130,22 @@ def absent(queue: str, priority: Priority, tail: datetime | None, *, publish_tim
     )
 
 
+def beyond(queue: str, priority: Priority, *, newest: int, older_than: float) -> ColumnElement[bool]:
+    """Queued rows that a queue cannot hold any more which holds so many messages, of whatever priority.
+
+    Those can be its `newest` rows at the most, and some other message would have to be missing otherwise. Published
+    within `older_than` seconds, one may be with a worker that has not told the ledger yet.
+    """
+    here = and_(jobs.c.state == "queued", jobs.c.queue == queue)
+    first_beyond = select(jobs.c.published_at).where(here).order_by(jobs.c.published_at.desc()).offset(newest).limit(1)
+    return and_(
+        here,
+        jobs.c.priority == priority,
+        jobs.c.published_at <= first_beyond.scalar_subquery(),
+        jobs.c.published_at < NOW - seconds(older_than),
+    )
+
+
 def absent_ids(connection: Connection, which: ColumnElement[bool], *, most: int) -> list[str]:
     """Up to `most` ids of absent rows, the oldest publications first."""
     query = select(jobs.c.id).where(which).order_by(jobs.c.published_at).limit(most)

@@ -75,17 +75,7 @@ class Consumer(CeleryConsumer):
         """Celery drops what the pool has not begun; it goes back to its queue."""
         self._give_back_dropped()
         super().on_close()
-        self._mark_busy_children()
-
-    def _mark_busy_children(self) -> None:
-        """Celery has forgotten which child processes run something, and the next message would wait behind a task."""
-        pool: Any = getattr(self.pool, "_pool", None)
-        busy = getattr(pool, "_busy_workers", None)
-        if busy is not None:
-            for job in list(pool._cache.values()):
-                child = getattr(job, "_write_to", None)
-                if child is not None:
-                    busy.add(child.inqW_fd)
+        mark_busy_children(self.pool)
 
     def _give_back_dropped(self) -> None:
         in_flight = self._in_flight()
@@ -123,3 +113,14 @@ class Consumer(CeleryConsumer):
         consumer = getattr(self, "task_consumer", None)
         channel = getattr(consumer, "channel", None)
         return getattr(channel, "__dict__", {}).get("in_flight")
+
+
+def mark_busy_children(pool: Any) -> None:
+    """Celery has forgotten which child processes run something, and the next message would wait behind a task."""
+    children: Any = getattr(pool, "_pool", None)
+    busy = getattr(children, "_busy_workers", None)
+    if busy is not None:
+        for job in list(children._cache.values()):
+            child = getattr(job, "_write_to", None)
+            if child is not None:
+                busy.add(child.inqW_fd)

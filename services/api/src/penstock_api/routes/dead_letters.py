@@ -135,7 +135,7 @@ def list_dead_letters(query: DeadLettersQuery) -> Response:
         with services().transaction() as connection:
             jobs = list_dead(connection, tenant=tenant(), limit=size + 1, behind=last_job, queue=query.queue)
     page = dead_letters.Page([], more=False)
-    if query.kind != "job" and tenant() == DEFAULT_TENANT:
+    if query.kind != "job" and _has_messages():
         queues = [BY_NAME[query.queue]] if query.queue else QUEUES
         most_bytes = services().settings.api_page_bytes
         page = _in_redis(
@@ -190,10 +190,15 @@ def discard_dead_letter(path: DeadLetterPath, header: PostHeaders, query: NoQuer
 
 
 def _of_message(do: Callable[["redis.Redis", str], DeadMessage | None], path: DeadLetterPath) -> DeadMessage:
-    found = _in_redis(lambda client: do(client, path.letter_id)) if tenant() == DEFAULT_TENANT else None
+    found = _in_redis(lambda client: do(client, path.letter_id)) if _has_messages() else None
     if found is None:
         raise not_found("dead letter")
     return found
+
+
+def _has_messages() -> bool:
+    """RabbitMQ keeps none: what no job stands for and no worker can run is thrown away, and a log line says so."""
+    return tenant() == DEFAULT_TENANT and not services().settings.uses_rabbitmq
 
 
 def _in_redis(work: Callable[["redis.Redis"], T]) -> T:

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from flask import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from penstock_api.blocking import within
 from penstock_api.documentation import problems
@@ -11,7 +11,6 @@ from penstock_api.models import ALWAYS_TOLD, NoQuery, answer
 from penstock_api.openapi import shown
 from penstock_api.routes.blueprints import anonymous
 from penstock_api.services import Services, services
-from penstock_runtime.backlog import read_backlog
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.migrate import is_enough
 
@@ -27,16 +26,18 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Jobs can be accepted. Without Redis too: they are published when it is back."""
+    """Jobs can be accepted. Without the broker too: they are published when it is back. One of the two is told."""
 
-    model_config = ALWAYS_TOLD | shown(
+    model_config = shown(
         ready={"status": "ready", "postgresql": "up", "redis": "up"},
         without_Redis={"status": "ready", "postgresql": "up", "redis": "down"},
+        with_RabbitMQ={"status": "ready", "postgresql": "up", "rabbitmq": "up"},
     )
 
-    status: Literal["ready"] = "ready"
-    postgresql: Literal["up"] = "up"
-    redis: Literal["up", "down"]
+    status: Literal["ready"]
+    postgresql: Literal["up"]
+    redis: Literal["up", "down"] = Field("up", description="where it carries the messages")
+    rabbitmq: Literal["up", "down"] = Field("up", description="where it carries the messages")
 
 
 @routes.get("/healthz", responses={200: Health} | problems())
@@ -58,13 +59,15 @@ def readyz(query: NoQuery) -> Response:
     with found.transaction() as connection:
         if not is_enough(connection):
             raise Unavailable("PostgreSQL has not been migrated yet")
-    return answer(Readiness(redis="up" if _redis_is_up(found) else "down"))
+    broker = {"rabbitmq" if found.settings.uses_rabbitmq else "redis": "up" if _broker_is_up(found) else "down"}
+    ready = Readiness.model_validate({"status": "ready", "postgresql": "up"} | broker)
+    return Response(ready.model_dump_json(exclude_unset=True), mimetype="application/json")
 
 
-def _redis_is_up(found: Services) -> bool:
+def _broker_is_up(found: Services) -> bool:
     try:
-        with within(found.settings.api_probe_seconds, lambda: Unavailable("Redis does not answer")):
-            read_backlog(found.settings)
+        with within(found.settings.api_probe_seconds, lambda: Unavailable("the broker does not answer")):
+            found.ask_broker()
     except Unavailable:
         return False
     return True

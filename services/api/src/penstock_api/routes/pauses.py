@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 routes = with_key("pauses", "Queues from which nobody takes anything for a while", scope=Scope.ADMIN)
 
+PROBLEMS = problems_with_key("not_found", "pause_unsupported")
+
 REASON = "the mail server moves"
 
 
@@ -68,7 +70,7 @@ class PausedQueue(BaseModel):
     paused: Pause | None = Field(description="null: it is not")
 
 
-@routes.post("/queues/<queue>/pause", responses={200: PausedQueue} | problems_with_key("not_found"))
+@routes.post("/queues/<queue>/pause", responses={200: PausedQueue} | PROBLEMS)
 def pause_queue(path: QueuePath, header: PostHeaders, query: PauseQuery) -> Response:
     """Pause a queue, for all tenants
 
@@ -76,7 +78,7 @@ def pause_queue(path: QueuePath, header: PostHeaders, query: PauseQuery) -> Resp
     until the queue is resumed, whatever is started anew or emptied meanwhile. Of a queue that is paused already the
     reason becomes the one given now. It takes a key that was made with the scope `admin`.
     """
-    name = _known(path.queue)
+    name = _pausable(path.queue)
     with services().transaction() as connection:
         found = pause(connection, name, query.reason)
     log.info("queue_paused", queue=name, reason=query.reason, tenant=tenant())
@@ -84,14 +86,14 @@ def pause_queue(path: QueuePath, header: PostHeaders, query: PauseQuery) -> Resp
     return answer(PausedQueue(queue=name, paused=paused))
 
 
-@routes.post("/queues/<queue>/resume", responses={200: PausedQueue} | problems_with_key("not_found"))
+@routes.post("/queues/<queue>/resume", responses={200: PausedQueue} | PROBLEMS)
 def resume_queue(path: QueuePath, header: PostHeaders, query: NoQuery) -> Response:
     """Resume a queue, for all tenants
 
     What waits in it is taken again, within a second. Of a queue that is not paused nothing changes. It takes a key that
     was made with the scope `admin`.
     """
-    name = _known(path.queue)
+    name = _pausable(path.queue)
     with services().transaction() as connection:
         ended = resume(connection, name)
     if ended is not None:
@@ -100,9 +102,11 @@ def resume_queue(path: QueuePath, header: PostHeaders, query: NoQuery) -> Respon
     return answer(PausedQueue(queue=name, paused=None))
 
 
-def _known(name: str) -> str:
+def _pausable(name: str) -> str:
     if name not in BY_NAME:
         raise Problem("not_found", f"there is no such queue; the queues are {', '.join(BY_NAME)}")
+    if services().settings.uses_rabbitmq:
+        raise Problem("pause_unsupported", "RabbitMQ carries the messages, and gives them out as they come")
     return name
 
 

@@ -12,8 +12,6 @@ from penstock_api.openapi import shown
 from penstock_api.routes.blueprints import with_key
 from penstock_api.routes.pauses import REASON, Pause
 from penstock_api.services import services
-from penstock_runtime.backlog import read_backlog
-from penstock_runtime.oldest import read_oldest
 
 routes = with_key("queues", "How much waits, and how fast it goes")
 
@@ -83,11 +81,11 @@ class QueueStatuses(BaseModel):
 def show_queues(query: NoQuery) -> Response:
     """Show all queues
 
-    503 while Redis is gone; jobs are accepted all the same. Workers and rates are read from the ledger once a second at
-    most, however many ask.
+    503 while the broker is gone; jobs are accepted all the same. Workers and rates are read from the ledger once a
+    second at most, however many ask.
     """
     known = services()
-    backlog, oldest = read_backlog(known.settings), read_oldest(known.settings)
+    backlog, oldest = known.backlog()
     figures = {one.queue: one for one in known.figures()}
     pauses = known.pauses()
     items = [
