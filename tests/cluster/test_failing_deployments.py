@@ -37,6 +37,7 @@ BROKEN: Values = {
         "opstrace": FIXED | {"nodeSelector": {"disk": "of-gold"}},
         "unset": foreign(queue="unset", extraEnvFrom=[{"configMapRef": {"name": "no-such-map"}}]),
         "mighty": foreign(queue="mighty", securityContext={"privileged": True, "allowPrivilegeEscalation": True}),
+        "silent": foreign(queue="silent", probes={"readinessProbe": {"exec": {"command": ["false"]}}}),
         "greedy": foreign(queue="greedy", resources={"requests": {"cpu": "10m"}, "limits": {"cpu": "3"}}),
     },
 }
@@ -47,6 +48,7 @@ EXPECTED = {
     "pod_misconfigured": ("pod penstock-worker-unset", 'configmap "no-such-map" not found', "make the Secret"),
     "pod_security": ("deployment penstock-worker-mighty", "privileged", "label the namespace"),
     "limit_range": ("deployment penstock-worker-greedy", "maximum cpu usage per Container is 2", "LimitRange"),
+    "pod_not_ready": ("pod penstock-worker-silent", "it does not say why", "kubectl"),
     "volume_missing": ("pod penstock-worker-generation", 'configmap "no-such-map" not found', "make the Secret or key"),
 }
 UNSCHEDULABLE = {"pod penstock-api": "Insufficient cpu", "pod penstock-worker-opstrace": "node affinity/selector"}

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from cluster.command import doctor
 from cluster.namespace import COMPONENT, Failed, Namespace
 from cluster.pod import pod_spec
 from cluster.release import merged
@@ -94,6 +95,10 @@ def test_a_wrong_password_is_said_by_the_worker_and_by_keda_and_shown_by_neither
     log = await_words(suite, "worker-mail", "invalid username-password pair", "look at user name and password")
     soon(lambda: "WRONGPASS" in suite.namespace.kubectl("describe", "scaledobjects"), "KEDA says what Redis said")
     assert WRONG not in log + suite.namespace.kubectl("describe", "scaledobjects")
+    soon(lambda: {"pod_waits", "scaler_blind"} <= doctor(suite.namespace.name).codes, "doctor says both")
+    found = doctor(suite.namespace.name)
+    assert "invalid username-password pair" in found.finding("pod_waits")
+    assert WRONG not in found.printed + found.said
     assert suite.namespace.restarts()[min(suite.namespace.names("worker-mail"))] == 0
 
 

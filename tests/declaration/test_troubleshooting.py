@@ -1,10 +1,12 @@
 """docs/troubleshooting.md has a row for each thing that can be found, and each row names a test that makes it."""
 
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
+from penstock_cli.cluster.codes import Code as ClusterCode
 from penstock_cli.doctor import LocalCode
 from penstock_runtime.doctor.codes import Code
 from penstock_runtime.doctor.settings import DoctorSettings
@@ -21,15 +23,22 @@ def rows(heading: str) -> dict[str, list[str]]:
     return {cells[0].strip("` "): cells[1:] for cells in lines}
 
 
-@pytest.mark.parametrize(("heading", "codes"), [("Seen from inside", Code), ("On this machine", LocalCode)])
-def test_the_table_has_each_code_and_no_other(heading: str, codes: type[Code] | type[LocalCode]) -> None:
+TABLES = {"Seen from inside": Code, "On this machine": LocalCode, "On a cluster": ClusterCode}
+
+
+@pytest.mark.parametrize(("heading", "codes"), TABLES.items())
+def test_the_table_has_each_code_and_no_other(heading: str, codes: type[StrEnum]) -> None:
     assert list(rows(heading)) == [*dict.fromkeys(rows(heading))]
     assert set(rows(heading)) == {*codes}
 
 
-@pytest.mark.parametrize("heading", ["Seen from inside", "On this machine"])
+@pytest.mark.parametrize("heading", TABLES)
 def test_each_row_names_tests_that_are_there_and_name_its_code(heading: str) -> None:
-    tests = [path.read_text(encoding="utf-8") for part in ("libs", "cli") for path in (ROOT / part).rglob("test_*.py")]
+    tests = [
+        path.read_text(encoding="utf-8")
+        for part in ("libs", "cli", "tests")
+        for path in (ROOT / part).rglob("test_*.py")
+    ]
     for code, cells in rows(heading).items():
         named = re.findall(r"`(test_\w+)`", cells[-1])
         assert named, code

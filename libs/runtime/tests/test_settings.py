@@ -1,6 +1,5 @@
 """Settings: read from the environment and files, made of parts or whole, refused by name and never by value."""
 
-import pickle
 import ssl
 from pathlib import Path
 
@@ -11,9 +10,8 @@ from kombu import Connection
 from pydantic import Field, SecretStr
 from sqlalchemy import make_url
 
-from penstock_runtime.errors import Rejected, Retryable, SettingsError
+from penstock_runtime.errors import SettingsError
 from penstock_runtime.settings import RuntimeSettings, Settings, load, load_or_exit
-from penstock_runtime.urls import without_password
 
 AWKWARD = "p@s:s/w#o[r%d? &=+é"
 LEDGER = "postgresql://anna:hunter2@db:5432/jobs"
@@ -296,27 +294,3 @@ def test_a_packages_own_settings_are_read_like_the_runtimes(environment, tmp_pat
     (tmp_path / "password").write_text("hunter2\n")
     environment(PENSTOCK_SMTP_PASSWORD_FILE=str(tmp_path / "password"))
     assert load(OwnSettings).smtp_password.get_secret_value() == "hunter2"
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        (LEDGER, "postgresql://anna:**@db:5432/jobs"),
-        ("redis://:hunter2@cache:6379/1", "redis://:**@cache:6379/1"),
-        ("redis://cache:6379/1", "redis://cache:6379/1"),
-        ("redis://anna@cache", "redis://anna@cache"),
-        ("rediss://a:hunt%2Fer2@[::1]:1/0", "rediss://a:**@[::1]:1/0"),
-        ("redis://:p/hunter2#@cache/1", "redis://:**@cache/1"),
-        ("sentinel://:hunter2@a:1;sentinel://:hunter2@b:1", "sentinel://:**@a:1;sentinel://:**@b:1"),
-        ("postgresql://db/jobs?user=a&password=hunter2", "postgresql://db/jobs?user=a&password=**"),
-    ],
-)
-def test_a_url_is_shown_without_its_password(url, shown):
-    assert without_password(url) == shown
-
-
-def test_an_error_survives_the_way_from_a_child_process():
-    rejected = pickle.loads(pickle.dumps(Rejected("no", code="why")))
-    assert (rejected.message, rejected.code, type(rejected)) == ("no", "why", Rejected)
-    retryable = pickle.loads(pickle.dumps(Retryable("later", after=5)))
-    assert (retryable.message, retryable.code, retryable.after) == ("later", "retryable", 5)
