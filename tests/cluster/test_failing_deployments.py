@@ -95,6 +95,7 @@ def test_a_quota_that_is_used_up_is_named(new_namespace: Callable[..., Namespace
     assert "exceeded quota: few" in ended.finding("quota")
     assert "kubectl describe quota" in ended.finding("quota")
     assert "exceeded quota: few" in ended.finding("images_untried")
+    assert "no pod of the suite runs" in doctor(namespace.name).finding("inside_unseen")
 
 
 def test_pods_that_are_refused_for_another_reason_are_named_with_it(
