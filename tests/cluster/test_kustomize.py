@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster.command import deploy
+from cluster.command import deploy, penstock
 from cluster.live import live
 from cluster.namespace import Failed, Namespace, kubectl
 from cluster.release import ROOT, Release
@@ -90,6 +90,11 @@ def test_kubectl_helm_and_penstock_deploy_make_the_same_objects(
     assert "it goes on by itself" in ended.finding("not_in_time")
     assert live(deployed) == applied
     deployed.delete()
+
+
+def test_penstock_deploy_leaves_alone_what_kubectl_has_made(suite: Suite) -> None:
+    ended = penstock("deploy", "-n", suite.namespace.name, "--json")
+    assert "go on with kubectl apply -k" in ended.finding("not_helms")
 
 
 def test_another_image_migrates_again_beside_the_job_before(suite: Suite, k8s: Path) -> None:

@@ -16,6 +16,7 @@ class Code(StrEnum):
 
     NOT_INSTALLED = "not_installed"
     NOT_IN_TIME = "not_in_time"
+    NOT_HELMS = "not_helms"
     RELEASE_STUCK = "release_stuck"
     RELEASE_FAILED = "release_failed"
     MIGRATION_FAILED = "migration_failed"

@@ -4,13 +4,14 @@ import asyncio
 from dataclasses import dataclass
 
 from penstock_cli.cluster import preflight
-from penstock_cli.cluster.checks.cluster import of_release
+from penstock_cli.cluster.checks.cluster import of_owner, of_release
 from penstock_cli.cluster.checks.keda import of_keda
 from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import CONFLICT, Cluster, ClusterError, Object
 from penstock_cli.cluster.doctor import examine
 from penstock_cli.cluster.helm import Helm, HelmError
 from penstock_cli.cluster.progress import Progress
+from penstock_cli.cluster.snapshot import take
 from penstock_cli.cluster.values import Values
 from penstock_cli.cluster.watching import until_there
 from penstock_runtime.findings import Finding, Level
@@ -50,7 +51,9 @@ def deploy(cluster: Cluster, helm: Helm, wish: Wish, progress: Progress) -> list
 
 def _look(cluster: Cluster, helm: Helm, values: Values, wish: Wish, progress: Progress) -> list[Finding]:
     with progress.step("the release as it is") as found:
-        found += of_release(cluster.namespace, helm.release, asyncio.run(helm.status()))
+        status = asyncio.run(helm.status())
+        found += of_release(cluster.namespace, helm.release, status)
+        found += of_owner(take(cluster, helm.release), helm.release, status)
     errors = [one for one in found if one.level is Level.ERROR]
     if errors:
         return errors

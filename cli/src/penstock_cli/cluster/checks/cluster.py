@@ -28,6 +28,15 @@ def of_release(namespace: str, release: str, status: str | None) -> Iterator[Fin
         yield Finding(Code.RELEASE_FAILED, about, "its last installation or upgrade failed", fix, Level.WARNING)
 
 
+def of_owner(seen: Snapshot, release: str, status: str | None) -> Iterator[Finding]:
+    """Whether what is there was made by something else than Helm, which then does not touch it."""
+    if status is None and (seen.deployments or seen.statefulsets):
+        what = "there are objects of a release of this name, and Helm did not make them: kubectl did, say"
+        where = f"kubectl -n {seen.namespace} delete deployments,statefulsets -l app.kubernetes.io/instance={release}"
+        fix = f"go on with kubectl apply -k, choose another --release, or delete them first ({where} …)"
+        yield Finding(Code.NOT_HELMS, f"namespace {seen.namespace}", what, fix)
+
+
 def of_numbers(seen: Snapshot) -> Iterator[Finding]:
     """Parts that were told to have no pod, and workers that are at their maximum."""
     scaled = {one["spec"]["scaleTargetRef"]["name"]: one for one in seen.scaled}
