@@ -52,11 +52,11 @@ images: setup ## build the services' images as the chart names them; REPOSITORY=
 image-names: setup
 	@$(BIN)/python scripts/images.py --names $(IMAGES)
 
-test-images: setup .tools/helm/installed ## build the images that test-cluster brings, after `make images`
+test-images: setup .tools/helm/installed ## build the images that test-cluster brings, after `make images`; SLOW=1 as for it
 	docker build --quiet --tag penstock/test-mailbox:dev tests/cluster/images/mailbox
 	docker build --quiet --tag penstock/test-shop:dev tests/cluster/images/shop
 	$(BIN)/python tests/cluster/images/example.py
-	$(BIN)/python tests/cluster/images/grown.py
+	$(if $(SLOW),$(BIN)/python tests/cluster/images/grown.py)
 	@set -e; for image in $$($(MAKE) -s image-names); do for variant in next broken; do \
 		docker build --quiet --tag $$image-$$variant --build-arg IMAGE=$$image \
 			--build-arg MIGRATION=9001_$$variant.py tests/cluster/images/next; done; done
@@ -64,7 +64,7 @@ test-images: setup .tools/helm/installed ## build the images that test-cluster b
 test-image-names: setup
 	@echo penstock/test-mailbox:dev penstock/test-shop:dev
 	@$(BIN)/python tests/cluster/images/example.py --names
-	@$(BIN)/python tests/cluster/images/grown.py --names
+	@$(if $(SLOW),$(BIN)/python tests/cluster/images/grown.py --names)
 	@for image in $$($(MAKE) -s image-names); do echo $$image-next $$image-broken; done
 
 test-cluster: setup ## run tests/cluster on the cluster that KUBECONFIG names, which has all images; SLOW=1 for the long ones too

@@ -11,6 +11,9 @@ from cluster.suite import Suite
 from cluster.values import for_tests
 from cluster.watch import watching
 
+pytestmark = pytest.mark.slow
+"""Its images take minutes to build."""
+
 WORKER = f"penstock-worker-{QUEUE}"
 
 
@@ -23,7 +26,7 @@ def with_the_images_that_know_it() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def suite(new_namespace: Callable[..., Namespace]) -> Iterator[Suite]:
-    assert GROWN.is_dir(), f"there is no {GROWN}: `make test-images` makes it"
+    assert GROWN.is_dir(), f"there is no {GROWN}: `make test-images SLOW=1` makes it"
     suite = Suite(new_namespace("generated"), GROWN / "charts/penstock")
     suite.mount_probe()
     suite.install(merged(for_tests(), with_the_images_that_know_it()))

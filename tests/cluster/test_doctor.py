@@ -116,12 +116,14 @@ def test_a_scaledobject_that_is_paused_is_named_with_the_command_that_ends_it(su
         assert ended.status == 0, "it is a warning"
 
 
+@pytest.mark.slow
 def test_workers_at_their_maximum_are_told(suite: Suite) -> None:
     jobs = suite.api.start_all([{"task": REPORT, "payload": payload("20")} for _ in range(2 * CONCURRENCY)])
     assert await_finding(suite, "at_maximum", "deployment penstock-worker-generation", "its maximum, 1").status == 0
     suite.await_end(jobs)
 
 
+@pytest.mark.slow
 def test_a_scaledobject_whose_login_is_gone_is_named(suite: Suite) -> None:
     suite.namespace.kubectl("delete", "triggerauthentication", "penstock-redis")
     suite.namespace.kubectl("annotate", MAIL, "penstock.io/look=again")  # KEDA looks at what has changed
@@ -167,6 +169,7 @@ def test_a_volume_that_nobody_makes_is_named(suite: Suite) -> None:
     suite.namespace.kubectl("delete", "pvc", "more")
 
 
+@pytest.mark.slow
 def test_a_pod_that_filled_its_disk_and_was_put_out_is_named(suite: Suite) -> None:
     suite.namespace.execute(SCHEDULER, "dd", "if=/dev/zero", "of=/tmp/full", "bs=1M", "count=80")
     await_finding(suite, "pod_evicted", "exceeds the limit", "`tmpSize` of its values", seconds=180)
