@@ -68,7 +68,7 @@ class Striker:
         ways: Ways,
         node: Node,
         random: Random,
-        rabbitmq: OwnRabbit | None,
+        own: OwnRabbit | None,
     ) -> None:
         self._layout = layout
         self._rabbitmq = rabbitmq

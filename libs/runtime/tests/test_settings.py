@@ -168,23 +168,6 @@ def test_a_postgresql_result_backend_is_the_ledger_where_no_other_is_named():
     assert (settings.database_url, settings.result_backend) == (LEDGER, LEDGER)
 
 
-def test_rabbitmq_is_named_by_its_parts_or_by_its_url_and_then_redis_is_not_used():
-    parts = {
-        "rabbitmq_host": "fe80::1",
-        "rabbitmq_username": "a:b",
-        "rabbitmq_password": "@:/#[%",
-        "rabbitmq_vhost": "/",
-    }
-    made = load(RuntimeSettings, PENSTOCK_DATABASE_URL=LEDGER, **parts)
-    assert made.broker_url == "amqp://a%3Ab:%40%3A%2F%23%5B%25@[fe80::1]:5672/%2F"
-    assert made.uses_rabbitmq
-    encrypted = load(RuntimeSettings, PENSTOCK_DATABASE_URL=LEDGER, **parts, rabbitmq_tls=True, rabbitmq_port=5671)
-    assert encrypted.broker_url.startswith("amqps://")
-    named = load(RuntimeSettings, PENSTOCK_DATABASE_URL=LEDGER, CELERY_BROKER_URL="amqp://u:p@host/shop")
-    assert (named.broker_url, named.uses_rabbitmq) == ("amqp://u:p@host/shop", True)
-    assert not load(RuntimeSettings, PENSTOCK_DATABASE_URL=LEDGER).uses_rabbitmq
-
-
 @pytest.mark.parametrize("results", ["redis://cache/2", "db+sqlite:///results.db", "db+mysql://db/results"])
 def test_another_result_backend_is_left_as_it_is_and_is_not_the_ledger(results):
     settings = load(RuntimeSettings, PENSTOCK_DATABASE_URL=LEDGER, CELERY_RESULT_BACKEND=results)
@@ -199,13 +182,6 @@ def test_another_result_backend_is_left_as_it_is_and_is_not_the_ledger(results):
         ({}, "PENSTOCK_DATABASE_URL: is not set; name the PostgreSQL that keeps the jobs"),
         ({"PENSTOCK_DATABASE_URL": "mysql://a:hunter2@b/c"}, "PENSTOCK_DATABASE_URL: must begin with postgresql://"),
         ({"CELERY_BROKER_URL": "sqs://a:hunter2@b"}, "CELERY_BROKER_URL: sqs scheme; use redis://"),
-        ({"CELERY_BROKER_URL": "amqp://a:hunter2@b;amqp://c"}, "CELERY_BROKER_URL: names several servers"),
-        (
-            {"CELERY_BROKER_URL": "amqp://a:hunter2@b", "rabbitmq_tls": True},
-            "PENSTOCK_RABBITMQ_TLS: is on, and CELERY_BROKER_URL begins with amqp://",
-        ),
-        ({"rabbitmq_host": "b", "rabbitmq_tls_ca": "/none"}, "PENSTOCK_RABBITMQ_TLS_CA: cannot read /none"),
-        ({"rabbitmq_port": 0}, "PENSTOCK_RABBITMQ_PORT: "),
         ({"CELERY_BROKER_URL": "hunter2"}, "CELERY_BROKER_URL: no scheme; use redis://"),
         (
             {"CELERY_BROKER_URL": "redis://:hunter2@a;redis://b"},
@@ -231,10 +207,6 @@ def test_another_result_backend_is_left_as_it_is_and_is_not_the_ledger(results):
         (
             {"redis_timeout": 4, "publish_timeout": 10},
             "PENSTOCK_PUBLISH_TIMEOUT: must be at least three times PENSTOCK_REDIS_TIMEOUT",
-        ),
-        (
-            {"rabbitmq_host": "b", "rabbitmq_timeout": 4, "publish_timeout": 10},
-            "PENSTOCK_PUBLISH_TIMEOUT: must be at least three times PENSTOCK_RABBITMQ_TIMEOUT",
         ),
     ],
 )

@@ -9,6 +9,8 @@ from own_rabbitmq import OwnRabbit
 from processes import eventually
 
 from penstock_api.app import Api
+from penstock_api.kedas_counts import Counted, open_counts
+from penstock_runtime.errors import Unavailable
 from penstock_runtime.scopes import Scope
 from penstock_runtime.settings import RuntimeSettings
 
@@ -63,3 +65,18 @@ def test_each_process_counts_requests_for_itself(make_api: Callable[..., Api], m
     first, second = (make_api().test_client() for _ in range(2))
     assert [first.get("/v1/jobs", headers=key).status_code for _ in range(3)] == [200, 200, 429]
     assert second.get("/v1/jobs", headers=key).status_code == 200
+
+
+def test_keda_is_told_of_what_waits_and_helms_test_sees_the_same(
+    api: FlaskClient, settings: RuntimeSettings, rabbitmq: OwnRabbit
+) -> None:
+    api.post("/v1/reports", json=REPORT)
+    generation = Counted(queue="generation", lists=["generation"])
+    with open_counts(settings, f"http://127.0.0.1:{rabbitmq.management_port}/") as counts:
+        eventually(lambda: rabbitmq.ready("generation") == 1, "it is published")
+        eventually(lambda: counts.count(generation) == 1, "it is counted")
+        assert not counts.relay_is_here()
+        with pytest.raises(Unavailable, match="says 404"):
+            counts.count(Counted(queue="other", lists=["other"]))
+    with open_counts(settings, "http://127.0.0.1:1/") as counts, pytest.raises(Unavailable, match="says URLError"):
+        counts.count(generation)
