@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import current_thread, main_thread
+from typing import Any
 from urllib.parse import quote
 
 import amqp
@@ -106,10 +107,10 @@ class OwnRabbit:
                 return True
         return False
 
-    def manage(self, method: str, path: str) -> httpx.Response:
-        """Ask its management API."""
+    def manage(self, method: str, path: str, wanted: Any = None) -> httpx.Response:
+        """Ask its management API; `wanted` goes along as JSON."""
         place = f"http://127.0.0.1:{self.management_port}/api{path}"
-        return httpx.request(method, place, auth=(USER, PASSWORD), trust_env=False, timeout=10)
+        return httpx.request(method, place, json=wanted, auth=(USER, PASSWORD), trust_env=False, timeout=10)
 
     def kill(self) -> None:
         """SIGKILL it and its children at once, as a machine that loses power does."""
@@ -142,8 +143,20 @@ class OwnRabbit:
         yield
         self._set("consumer_timeout", 1_800_000)
 
+    @contextmanager
+    def alarm(self) -> Iterator[None]:
+        """Have it find that its memory is used up, so that it takes no messages."""
+        self._control("set_vm_memory_high_watermark", "0")
+        try:
+            yield
+        finally:
+            self._control("set_vm_memory_high_watermark", "0.4")
+
     def _set(self, name: str, value: int) -> None:
-        command = [str(PROGRAM.with_name("rabbitmqctl")), "eval", f"application:set_env(rabbit, {name}, {value})."]
+        self._control("eval", f"application:set_env(rabbit, {name}, {value}).")
+
+    def _control(self, *words: str) -> None:
+        command = [str(PROGRAM.with_name("rabbitmqctl")), *words]
         subprocess.run(command, env=self._environment, check=True, capture_output=True)
 
     def empty(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from own_rabbitmq import OwnRabbit
 from small_disk import fill, small_disk
 from typer.testing import CliRunner
 
@@ -37,6 +38,10 @@ def servers(settings: RuntimeSettings) -> dict[str, str]:
 @pytest.fixture
 def relayed(settings: RuntimeSettings) -> RuntimeSettings:
     """The settings of a suite whose relay has just been there."""
+    return after_a_relay(settings)
+
+
+def after_a_relay(settings: RuntimeSettings) -> RuntimeSettings:
     relay = Relay(settings)
     relay.one_pass()
     relay.close()
@@ -57,6 +62,15 @@ def test_where_all_is_well_it_says_what_it_looked_at_and_ends_with_0(relayed: Ru
     assert shown.exit_code == Status.DONE, shown.output
     assert shown.stdout.startswith("nothing wrong found; looked at redis://services:**@127.0.0.1:")
     assert " and postgresql://postgres@127.0.0.1:" in shown.stdout
+
+
+def test_it_looks_at_the_rabbitmq_that_the_settings_name(
+    settings: RuntimeSettings, rabbitmq: OwnRabbit, tmp_path: Path
+) -> None:
+    after_a_relay(named := settings.model_copy(update={"broker": rabbitmq.url}))
+    shown = doctor("--state", str(tmp_path), **servers(named))
+    assert shown.exit_code == Status.DONE, shown.output
+    assert shown.stdout.startswith("nothing wrong found; looked at amqp://suite:**@127.0.0.1:")
 
 
 def test_an_error_is_a_line_with_its_fix_below_and_status_3(settings: RuntimeSettings, tmp_path: Path) -> None:

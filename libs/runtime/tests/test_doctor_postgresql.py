@@ -137,7 +137,7 @@ def test_a_postgresql_that_refuses_for_a_reason_of_its_own(found, settings):
 
 
 def test_whatever_stops_a_server_has_a_code():
-    assert {code_of(server, name) for server in ("redis", "postgresql") for name, _, _ in ADVICE} <= {*Code}
+    assert {code_of(server, name) for server in ("redis", "rabbitmq", "postgresql") for name, _, _ in ADVICE} <= {*Code}
     assert code_of("postgresql", "cluster") == "postgresql_refuses"
 
 

@@ -20,16 +20,16 @@ from penstock_api.remembered import Remembered
 from penstock_api.settings import ApiSettings
 from penstock_api.shared_counts import SharedCounts
 from penstock_contracts.task import Message
+from penstock_runtime import queues_now
 from penstock_runtime.backlog import QueueBacklog, read_backlog
 from penstock_runtime.database import connect
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.ledger import Accepted, KeyReused, NewJob
 from penstock_runtime.ledger.figures import Figures, read_figures
 from penstock_runtime.ledger.pauses import Pause, read_pauses
-from penstock_runtime.ledger.unfinished import read_unfinished
 from penstock_runtime.ledger.watch import Moment, read_moments
 from penstock_runtime.links import signing_key
-from penstock_runtime.oldest import Oldest, read_oldest
+from penstock_runtime.oldest import Oldest
 from penstock_runtime.rabbitmq import backlog as rabbitmq_backlog
 from penstock_runtime.storage import Storage
 from penstock_runtime.submit import Submitter
@@ -91,11 +91,7 @@ class Services:
 
     def backlog(self) -> tuple[list[QueueBacklog], dict[str, Oldest | None]]:
         """What waits and is in flight in each queue, and for how long. Raises Unavailable."""
-        if not self.settings.uses_rabbitmq:
-            return read_backlog(self.settings), read_oldest(self.settings)
-        with self.transaction() as connection:
-            known = read_unfinished(connection)
-        return rabbitmq_backlog.read_backlog(self.settings, known), rabbitmq_backlog.read_oldest(known)
+        return queues_now.count(self.settings, self.transaction)
 
     def ask_broker(self) -> None:
         """Raise Unavailable where the broker does not answer."""

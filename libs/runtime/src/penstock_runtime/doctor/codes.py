@@ -24,6 +24,18 @@ class Code(StrEnum):
     REDIS_REFUSES = "redis_refuses"
     REDIS_SHARED = "redis_shared"
 
+    RABBITMQ_UNREACHABLE = "rabbitmq_unreachable"
+    RABBITMQ_HOST = "rabbitmq_host"
+    RABBITMQ_TLS = "rabbitmq_tls"
+    RABBITMQ_LOGIN = "rabbitmq_login"
+    RABBITMQ_RIGHTS = "rabbitmq_rights"
+    RABBITMQ_VHOST = "rabbitmq_vhost"
+    RABBITMQ_CONNECTIONS = "rabbitmq_connections"
+    RABBITMQ_SILENT = "rabbitmq_silent"
+    RABBITMQ_MISDECLARED = "rabbitmq_misdeclared"
+    RABBITMQ_BLOCKED = "rabbitmq_blocked"
+    RABBITMQ_REFUSES = "rabbitmq_refuses"
+
     POSTGRESQL_UNREACHABLE = "postgresql_unreachable"
     POSTGRESQL_HOST = "postgresql_host"
     POSTGRESQL_TLS = "postgresql_tls"
@@ -57,6 +69,6 @@ class Code(StrEnum):
 
 
 def code_of(server: str, trouble: str) -> Code:
-    """The code of a server, `redis` or `postgresql`, that does not answer for this trouble of `waiting.ADVICE`."""
+    """The code of `redis`, `rabbitmq` or `postgresql` when it does not answer for this trouble of `waiting.ADVICE`."""
     code = f"{server}_{trouble}"
     return Code(code) if code in {*Code} else Code(f"{server}_refuses")

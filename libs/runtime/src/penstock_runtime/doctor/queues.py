@@ -1,12 +1,10 @@
-"""What Redis and the ledger together say of the queues."""
+"""What the broker and the ledger together say of the queues."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import redis
 from sqlalchemy import Connection, func, or_, select
 
-from penstock_contracts.queues import QUEUES, SEPARATOR
 from penstock_runtime.backlog import QueueBacklog
 from penstock_runtime.doctor.codes import Code
 from penstock_runtime.doctor.jobs import dead_letters
@@ -16,34 +14,14 @@ from penstock_runtime.ledger.pauses import Pause
 from penstock_runtime.ledger.run import seconds
 from penstock_runtime.oldest import Oldest
 from penstock_runtime.schema import NOW, jobs
-from penstock_runtime.transport.abandoned import Limits
-from penstock_runtime.transport.keys import QueueKeys
 
 
 @dataclass(frozen=True)
 class Presence:
-    """One queue's signs in Redis. attended: a worker on our transport waits, or holds a message. dead: messages."""
+    """One queue's signs in the broker. attended: a worker waits, or holds a message. dead: messages."""
 
     attended: bool
     dead: int
-
-
-def read_presence(client: "redis.Redis") -> dict[str, Presence]:
-    """By queue. A stock worker that waits gives no sign; one that holds a message gives one when it takes it."""
-    of = {queue.name: QueueKeys.of(queue.name, prefix="", separator=SEPARATOR, steps=(0,)) for queue in QUEUES}
-    pipeline = client.pipeline(transaction=False)
-    pipeline.time()
-    for keys in of.values():
-        pipeline.exists(keys.watch, keys.waiting)
-        pipeline.zrevrange(keys.index, 0, 0, withscores=True)
-        pipeline.zcard(keys.dead_index)
-    (now, _), *answers = pipeline.execute()
-    found = {}
-    for number, name in enumerate(of):
-        waits, newest, dead = answers[3 * number : 3 * number + 3]
-        holds = bool(newest) and now - newest[0][1] <= Limits.abandoned_after
-        found[name] = Presence(bool(waits) or holds, dead)
-    return found
 
 
 def read_busy(connection: Connection, *, lately: float) -> set[str]:

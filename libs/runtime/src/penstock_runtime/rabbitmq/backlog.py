@@ -35,6 +35,12 @@ def read_oldest(known: Mapping[str, Unfinished]) -> dict[str, Oldest | None]:
     }
 
 
+def read_consumers(settings: RuntimeSettings) -> dict[str, int]:
+    """How many consumers each queue has, whoever they are. Raises Unavailable, also where a queue is missing."""
+    with channel(settings) as opened:
+        return {queue.name: int(opened.queue_declare(queue.name, passive=True).consumer_count) for queue in QUEUES}
+
+
 def answers(settings: RuntimeSettings) -> None:
     """Raise Unavailable where RabbitMQ does not answer."""
     with channel(settings):
