@@ -71,7 +71,7 @@ class Striker:
         own: OwnRabbit | None,
     ) -> None:
         self._layout = layout
-        self._rabbitmq = rabbitmq
+        self._rabbitmq = own
         self._ways = ways
         self._sight = sight
         self._load = load
