@@ -136,7 +136,7 @@ def publish(ledger, relay):
 
     def do() -> None:
         ledger.accept_many(2)
-        ledger.accept(replace(PRUNE.message(Prune()), priority=Priority.BULK))
+        ledger.accept_many(1, replace(PRUNE.message(Prune()), priority=Priority.BULK))
         relay().one_pass()
 
     return do
