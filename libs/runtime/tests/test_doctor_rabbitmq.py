@@ -136,7 +136,7 @@ def publish(ledger, relay):
 
     def do() -> None:
         ledger.accept_many(2)
-        ledger.accept(replace(PRUNE.message(Prune()), priority=Priority.BULK))
+        ledger.accept_many(1, replace(PRUNE.message(Prune()), priority=Priority.BULK))
         relay().one_pass()
 
     return do
@@ -149,7 +149,7 @@ def test_a_queue_that_nobody_consumes_and_one_with_a_consumer(found, publish, ev
     assert nobody.about == "queue ops_trace"
     assert nobody.what.startswith("no Penstock worker consumes it; 3 messages wait, the oldest for ")
     channel.basic_qos(0, 1, False)
-    channel.basic_consume("ops_trace")
+    channel.basic_consume("ops_trace", callback=lambda message: None)
     seen = found(doctor_unconsumed=1, doctor_behind=1)
     assert "queue_unconsumed" not in seen
     assert seen["queue_behind"].what.startswith("2 messages wait, the oldest for ")
