@@ -125,8 +125,9 @@ def test_workers_at_their_maximum_are_told(suite: Suite) -> None:
 
 @pytest.mark.slow
 def test_a_scaledobject_whose_login_is_gone_is_named(suite: Suite) -> None:
-    suite.namespace.kubectl("delete", "triggerauthentication", "penstock-redis")
-    suite.namespace.kubectl("annotate", MAIL, "penstock.io/look=again")  # KEDA looks at what has changed
+    path = "/spec/triggers/0/authenticationRef/name"
+    wrong = json.dumps([{"op": "replace", "path": path, "value": "of-nobody"}])
+    suite.namespace.kubectl("patch", MAIL, "--type=json", "-p", wrong)
     await_finding(suite, "scaler_not_ready", "scaledobject penstock-worker-mail", "KEDA refuses it")
     assert penstock("deploy", "-n", suite.namespace.name, "--no-images").status == 0
     await_health(suite)

@@ -81,7 +81,7 @@ def test_every_part_that_does_not_come_is_named_with_why(
         assert all(word in found.finding(code) for word in words), (code, found.finding(code))
     unscheduled = [one for one in found.found if one["code"] == "pod_unschedulable"]
     for about, word in UNSCHEDULABLE.items():
-        (one,) = [one for one in unscheduled if one["about"].startswith(about)]
+        one, *_ = [one for one in unscheduled if one["about"].startswith(about)]
         assert word in one["what"]
         assert one["fix"]
     figure(f"one deployment, {len(found.found)} things named")

@@ -7,6 +7,9 @@ from penstock_cli.cluster.connection import Cluster, Object
 from penstock_cli.cluster.snapshot import Snapshot, condition, is_going, last_words, name_of
 from penstock_runtime.findings import Finding
 
+WIDEST = 300
+"""Characters of one line that are shown."""
+
 
 def of_controllers(cluster: Cluster, seen: Snapshot) -> Iterator[Finding]:
     """Pods that were refused, volumes that nobody makes, Jobs that failed."""
@@ -80,7 +83,7 @@ def _jobs(cluster: Cluster, seen: Snapshot) -> Iterator[Finding]:
             continue
         pods = [pod for pod in seen.pods if pod["metadata"].get("labels", {}).get("job-name") == name_of(job)]
         lines = _words(cluster, pods[-1]) if pods else []
-        words = f"; it says: {' | '.join(lines)[:600]}" if lines else ""
+        words = f"; it says: {' | '.join(line[:WIDEST] for line in lines)}" if lines else ""
         log = f"kubectl -n {seen.namespace} logs job/{name_of(job)} --all-containers"
         fix = f"mend what it says and deploy again; all of it: {log}"
         what = f"it failed ({failed.get('reason', '')}: {failed.get('message', '')}){words}"
@@ -91,6 +94,6 @@ def _words(cluster: Cluster, pod: Object) -> list[str]:
     """What the last container that ran said."""
     containers = [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
     for container in reversed(containers):
-        if lines := last_words(cluster, name_of(pod), container["name"], lines=4):
+        if lines := last_words(cluster, name_of(pod), container["name"], lines=2):
             return lines
     return []
