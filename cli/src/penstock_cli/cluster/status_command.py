@@ -101,7 +101,7 @@ def table(rows: "list[Row]") -> "RenderableType":
             _oldest(row),
             f"{row.ready} of {row.pods}",
             "fixed" if row.most is None else f"{row.least}–{row.most}",
-            Text(row.keda or "-", OF_KEDA.get(row.keda or "", "bold red")),
+            Text(row.keda or "-", OF_KEDA.get(row.keda, "bold red") if row.keda else "dim"),
             _number(row.keda_counts),
             _scaled(row),
         )
