@@ -33,8 +33,25 @@ def penstock(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 def test_the_help_names_every_command() -> None:
     shown = penstock("--help")
     assert shown.returncode == 0
-    for command in ("up", "demo", "doctor", "keys", "migrate", "dead-letters"):
+    for command in ("up", "demo", "doctor", "keys", "migrate", "dead-letters", "deploy", "status", "logs", "uninstall"):
         assert f" {command} " in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [("penstock dep", "deploy"), ("penstock pause ma", "mail"), ("penstock deploy --pat", "--patience")],
+)
+def test_a_shell_completes_commands_queues_and_options(typed: str, completed: str) -> None:
+    asked = {"_PENSTOCK_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    script = Path(sys.executable).with_name("penstock")  # by whose name the shell asks
+    done = subprocess.run([script], env=os.environ | asked, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == [completed]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shells_completion_is_printed(shell: str) -> None:
+    shown = CliRunner().invoke(app, ["--show-completion", shell], prog_name="penstock")
+    assert (shown.exit_code, "_PENSTOCK_COMPLETE" in shown.stdout) == (0, True)
 
 
 def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
