@@ -184,3 +184,16 @@ def test_every_queue_is_there_after_a_check(settings, rabbitmq):
     for queue in QUEUES:
         assert there[queue.name]["durable"]
     assert there[OPS_TRACE.name]["arguments"] == server.ARGUMENTS
+
+
+def test_a_virtual_host_that_takes_no_queue_more_is_not_taken_for_a_queue_declared_otherwise(
+    settings, rabbitmq, channel
+):
+    channel.queue_delete(OPS_TRACE.name)
+    rabbitmq.manage("PUT", "/vhost-limits/%2F/max-queues", {"value": 0}).raise_for_status()
+    try:
+        with pytest.raises(amqp.PreconditionFailed, match="limit"):
+            broker_server.check(settings)
+    finally:
+        rabbitmq.manage("DELETE", "/vhost-limits/%2F/max-queues").raise_for_status()
+    broker_server.check(settings)

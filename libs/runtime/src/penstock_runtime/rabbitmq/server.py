@@ -107,6 +107,8 @@ def declare(channel: amqp.Channel, queue: Queue) -> int:
     try:
         found = channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=dict(ARGUMENTS))
     except amqp.PreconditionFailed as error:
+        if "inequivalent arg" not in str(error):
+            raise  # a limit of the virtual host, say
         raise Misdeclared(
             f"the queue {queue.name} is in RabbitMQ with other arguments than {ARGUMENTS}: delete it there, and have "
             "who declared it do so with these; the ledger sends again what it held"
