@@ -107,3 +107,12 @@ def test_a_queue_that_was_purged_is_filled_again(ledger, pass_by, rabbitmq, even
 def test_the_ledger_knows_the_marker(ledger, pass_by, rabbitmq):
     pass_by(3)
     assert markers(rabbitmq) == [ledger.do(lambda connection: connection.execute(counter.select()).one().run_id)]
+
+
+def test_each_pass_says_that_a_relay_lives(ledger, pass_by):
+    pass_by()
+    an_hour_ago = NOW - timedelta(hours=1)
+    ledger.do(lambda connection: connection.execute(counter.update().values(beat_at=an_hour_ago)))
+    pass_by()
+    lives = counter.c.beat_at > NOW - timedelta(minutes=1)
+    assert ledger.do(lambda connection: connection.execute(counter.select().where(lives)).one_or_none())

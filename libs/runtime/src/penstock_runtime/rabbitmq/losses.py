@@ -39,7 +39,15 @@ class RabbitLosses:
         """Nothing: RabbitMQ cannot pause a queue."""
 
     def note(self) -> None:
-        """Note in the ledger where RabbitMQ is without the marker. Raises Unavailable; what PostgreSQL raises."""
+        """Note in the ledger where RabbitMQ is without the marker, and that a relay lives.
+
+        Raises Unavailable; what PostgreSQL raises.
+        """
+        self._look_for_marker()
+        with self._engine.begin() as connection:
+            lost.next_epoch(connection, every=self._settings.relay_every)
+
+    def _look_for_marker(self) -> None:
         with self._engine.begin() as connection:
             seen = lost.read_counter(connection)
         with self._channel() as opened:
