@@ -149,3 +149,14 @@ def test_events_of_one_object_are_found_by_their_reasons() -> None:
         for kind, name, reason in (("Pod", "a", "FailedMount"), ("Pod", "a", "Pulled"), ("Pod", "b", "FailedMount"))
     ]
     assert seen(events=events).events_of("Pod", ["a"], "FailedMount") == events[:1]
+
+
+def job(name: str, at: str, *, failed: bool) -> dict[str, Any]:
+    ended = [{"type": "Failed" if failed else "Complete", "status": "True"}]
+    return {"metadata": {"name": name, "creationTimestamp": at}, "spec": {}, "status": {"conditions": ended}}
+
+
+def test_a_migration_that_failed_before_one_that_did_not_is_history() -> None:
+    jobs = [job("new", "2026-11-28T17:00:00Z", failed=False), job("old", "2026-11-28T16:00:00Z", failed=True)]
+    assert list(of_controllers(None, seen(jobs=jobs))) == []  # type: ignore[arg-type]  # it is not asked
+    assert [(part.name, part.done) for part in parts(seen(jobs=jobs))] == [("new", True)]

@@ -39,7 +39,8 @@ OWN = ("sh.helm.release.v1.", "keda-hpa-")
 
 def live(namespace: Namespace) -> dict[tuple[str, str], Any]:
     """By kind and name: all of the release `penstock` in a namespace. Secrets by their keys alone."""
-    selector = ("-l", "app.kubernetes.io/instance=penstock", "-o", "json")
+    # Without what tries it, which Helm makes for its test alone.
+    selector = ("-l", "app.kubernetes.io/instance=penstock,app.kubernetes.io/component!=test", "-o", "json")
     found = json.loads(namespace.kubectl("get", ",".join(KINDS), *selector))["items"]
     objects = [one for one in found if not one["metadata"]["name"].startswith(OWN)]
     keys = {("Secret", one["metadata"]["name"]): sorted(one["data"]) for one in objects if one["kind"] == "Secret"}

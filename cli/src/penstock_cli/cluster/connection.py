@@ -79,10 +79,10 @@ class Cluster:
         """Make an object."""
         return self._ask("POST", path, body=body)
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, **query: str) -> None:
         """Delete an object, if it is there."""
         try:
-            self._ask("DELETE", path, query={"gracePeriodSeconds": "0"})
+            self._ask("DELETE", path, query={"gracePeriodSeconds": "0"} | query)
         except ClusterError as error:
             if error.status != MISSING:
                 raise

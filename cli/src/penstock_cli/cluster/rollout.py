@@ -20,7 +20,7 @@ def parts(seen: Snapshot) -> list[Part]:
     """All parts, servers first."""
     return [
         *(_statefulset(one) for one in seen.statefulsets),
-        *(_job(one) for one in seen.jobs),
+        *(_job(one) for one in seen.newest_job),
         *(_deployment(one) for one in seen.deployments),
         *_scaled(seen),
     ]

@@ -31,7 +31,12 @@ class Snapshot:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing of it."""
-        return not (self.deployments or self.statefulsets or self.pods)
+        return not (self.deployments or self.statefulsets)
+
+    @property
+    def newest_job(self) -> list[Object]:
+        """The Job that migrated last, or is to. One that failed before it is history, and is kept to be read."""
+        return sorted(self.jobs, key=lambda job: str(job["metadata"].get("creationTimestamp", "")))[-1:]
 
     def events_of(self, kind: str, names: Iterable[str], *reasons: str) -> list[Object]:
         """Events that concern these objects, of these reasons where some are given."""

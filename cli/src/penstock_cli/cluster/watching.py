@@ -89,7 +89,7 @@ def _matters(one: Finding, seen: Snapshot) -> bool:
     if one.code != Code.POD_WAITS:
         return True
     done = {part.name: part.done for part in parts(seen)}
-    beside = [*seen.statefulsets, *(seen.jobs if MIGRATION in one.fix else [])]
+    beside = [*seen.statefulsets, *(seen.newest_job if MIGRATION in one.fix else [])]
     return all(done[name_of(server)] for server in beside)
 
 

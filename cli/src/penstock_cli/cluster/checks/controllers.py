@@ -77,7 +77,7 @@ def claim_pending(name: str, said: str) -> Finding:
 
 
 def _jobs(cluster: Cluster, seen: Snapshot) -> Iterator[Finding]:
-    for job in seen.jobs:
+    for job in seen.newest_job:
         failed = condition(job, "Failed")
         if failed.get("status") != "True":
             continue
