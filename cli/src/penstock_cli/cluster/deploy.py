@@ -10,6 +10,7 @@ from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import CONFLICT, Cluster, ClusterError, Object
 from penstock_cli.cluster.doctor import examine
 from penstock_cli.cluster.helm import Helm, HelmError
+from penstock_cli.cluster.leftovers import forget
 from penstock_cli.cluster.progress import Progress
 from penstock_cli.cluster.snapshot import take
 from penstock_cli.cluster.values import Values
@@ -46,6 +47,7 @@ def deploy(cluster: Cluster, helm: Helm, wish: Wish, progress: Progress) -> list
     if wish.only_look or any(one.level is Level.ERROR for one in found):
         progress.say("nothing was changed")
         return found
+    forget(cluster, take(cluster, helm.release))
     return [*found, *asyncio.run(_install(cluster, helm, values, wish, progress))]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from penstock_cli.cluster.checks.cluster import of_nodes, of_numbers, of_release
 from penstock_cli.cluster.checks.controllers import of_controllers
@@ -12,8 +13,12 @@ from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import Cluster
 from penstock_cli.cluster.helm import Helm, HelmError
 from penstock_cli.cluster.inside import of_neighbours
+from penstock_cli.cluster.leftovers import is_leftover
 from penstock_cli.cluster.snapshot import Snapshot, take
 from penstock_runtime.findings import Finding
+
+DEPLOYED = "deployed"
+"""Helm's word for a release whose last upgrade went well: what failed before it is history."""
 
 MAKERS = ("deployments", "statefulsets")
 
@@ -31,7 +36,10 @@ def examine(cluster: Cluster, release: str, tell: Callable[[str], None]) -> list
                 f"penstock deploy -n {cluster.namespace} --release {release}; or name the right ones, -n and --release",
             )
         ]
-    found = list(of_release(cluster.namespace, release, _status(cluster, release)))
+    status = _status(cluster, release)
+    if status == DEPLOYED:
+        seen = replace(seen, jobs=[job for job in seen.jobs if not is_leftover(job)])
+    found = list(of_release(cluster.namespace, release, status))
     for what, look in _looks(cluster, seen):
         tell(what)
         found += look()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from penstock_cli.cluster.connection import Cluster, ClusterError
 from penstock_cli.cluster.helm import Helm
+from penstock_cli.cluster.leftovers import forget
 from penstock_cli.cluster.snapshot import name_of, take
 
 
@@ -18,8 +19,7 @@ def uninstall(cluster: Cluster, release: str, *, volumes: bool, seconds: int) ->
         raise ClusterError(f"Helm knows no release {release} in the namespace {cluster.namespace} (helm list -A)")
     asyncio.run(helm.uninstall(seconds=seconds))
     seen = take(cluster, release)
-    for job in seen.jobs:  # a migration that failed in an upgrade is not Helm's to take away
-        cluster.delete(cluster.group("batch/v1", f"jobs/{name_of(job)}"), propagationPolicy="Background")
+    forget(cluster, seen)
     if seen.pods:
         yield f"still at work, and gone when their jobs have ended: {', '.join(map(name_of, seen.pods))}"
     for claim in seen.claims:
