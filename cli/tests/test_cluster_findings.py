@@ -19,7 +19,6 @@ NOTHING: dict[str, list[Any]] = {
         "statefulsets",
         "jobs",
         "pods",
-        "replicasets",
         "claims",
         "scaled",
         "autoscalers",

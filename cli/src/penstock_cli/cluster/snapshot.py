@@ -21,7 +21,6 @@ class Snapshot:
     statefulsets: list[Object]
     jobs: list[Object]
     pods: list[Object]
-    replicasets: list[Object]
     claims: list[Object]
     scaled: list[Object]
     autoscalers: list[Object]
@@ -53,10 +52,7 @@ class Snapshot:
 def take(cluster: Cluster, release: str) -> Snapshot:
     """Look at an installation. Raises ClusterError."""
     own = {"labelSelector": f"{INSTANCE}={release}"}
-    apps = {
-        kind: cluster.items(cluster.group("apps/v1", kind), **own)
-        for kind in ("deployments", "statefulsets", "replicasets")
-    }
+    apps = {kind: cluster.items(cluster.group("apps/v1", kind), **own) for kind in ("deployments", "statefulsets")}
     return Snapshot(
         cluster.namespace,
         **apps,

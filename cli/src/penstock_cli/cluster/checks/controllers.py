@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
+from penstock_cli.cluster.checks.pods import WIDEST
 from penstock_cli.cluster.codes import Code
 from penstock_cli.cluster.connection import Cluster, Object
 from penstock_cli.cluster.snapshot import Snapshot, condition, is_going, last_words, name_of
 from penstock_runtime.findings import Finding
-
-WIDEST = 300
-"""Characters of one line that are shown."""
 
 
 def of_controllers(cluster: Cluster, seen: Snapshot) -> Iterator[Finding]:

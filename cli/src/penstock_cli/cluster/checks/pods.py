@@ -10,8 +10,8 @@ from penstock_cli.cluster.connection import Cluster, Object
 from penstock_cli.cluster.snapshot import Snapshot, condition, is_going, is_ready, last_words, name_of
 from penstock_runtime.findings import Finding, Level
 
-NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ErrImageNotFound"}
-NOT_MADE = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CreateContainerConfigErr"}
+NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
+NOT_MADE = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 
 AGAIN = "try again"
 """Stands in what the scheduler says of a moment, such as two who wrote a claim at once."""
