@@ -21,6 +21,8 @@ from local_secrets import LocalSecretError, local_secrets
 from patches import Object, by_name, patches, text
 from workspace import ROOT
 
+from penstock_cli.cluster.values import merged
+
 CHART = ROOT / "charts" / "penstock"
 K8S = ROOT / "k8s"
 HELM = ROOT / ".tools" / "helm" / "helm4"
@@ -232,16 +234,6 @@ def in_namespace(one: Object, space: str) -> Object:
 
 def flat(objects: Mapping[str, list[Object]]) -> list[Object]:
     return [one for found in objects.values() for one in found]
-
-
-def merged(*parts: Object) -> Object:
-    """Values over values, as helm lays one file over another."""
-    result: Object = {}
-    for part in parts:
-        for key, value in part.items():
-            both = isinstance(value, dict) and isinstance(result.get(key), dict)
-            result[key] = merged(result[key], value) if both else value
-    return result
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import Any
 
 from cluster.namespace import Namespace, run
 
+from penstock_cli.cluster.values import merged as merged  # for those who install
+
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "penstock"
 
@@ -15,16 +17,6 @@ VERSION: str = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8
 """The tag of the suite's own images."""
 
 Values = Mapping[str, Any]
-
-
-def merged(*parts: Values) -> dict[str, Any]:
-    """Values over values, as helm lays one file over another."""
-    result: dict[str, Any] = {}
-    for part in parts:
-        for key, value in part.items():
-            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-            result[key] = merged(result[key], value) if both else value
-    return result
 
 
 class Release:
