@@ -7,7 +7,7 @@ from penstock_cli.cluster import preflight
 from penstock_cli.cluster.checks.cluster import of_owner, of_release
 from penstock_cli.cluster.checks.keda import of_keda
 from penstock_cli.cluster.codes import Code
-from penstock_cli.cluster.connection import CONFLICT, Cluster, ClusterError, Object
+from penstock_cli.cluster.connection import CONFLICT, FORBIDDEN, Cluster, ClusterError, Object
 from penstock_cli.cluster.doctor import examine
 from penstock_cli.cluster.helm import Helm, HelmError
 from penstock_cli.cluster.leftovers import forget
@@ -45,7 +45,7 @@ def deploy(cluster: Cluster, helm: Helm, wish: Wish, progress: Progress) -> list
     values = wish.values if wish.values is not None else asyncio.run(helm.values())
     found = _look(cluster, helm, values, wish, progress)
     if wish.only_look or any(one.level is Level.ERROR for one in found):
-        progress.say("nothing was changed")
+        progress.say("nothing was changed of the release")
         return found
     forget(cluster, take(cluster, helm.release))
     return [*found, *asyncio.run(_install(cluster, helm, values, wish, progress))]
@@ -56,9 +56,10 @@ def _look(cluster: Cluster, helm: Helm, values: Values, wish: Wish, progress: Pr
         status = asyncio.run(helm.status())
         found += of_release(cluster.namespace, helm.release, status)
         found += of_owner(take(cluster, helm.release), helm.release, status)
-    errors = [one for one in found if one.level is Level.ERROR]
-    if errors:
-        return errors
+    if any(one.level is Level.ERROR for one in found):
+        return found
+    for one in found:  # this deployment is its fix
+        progress.say(f"{one.about}: {one.what}")
     rendered: list[Object] = []
     with progress.step("values and numbers") as refused:
         try:
@@ -87,24 +88,26 @@ def _steps(cluster: Cluster, release: str, rendered: list[Object], wish: Wish, p
         if what == "images":
             if any(one.level is Level.ERROR for one in found):
                 return found
-            make_namespace(cluster)
+            if make_namespace(cluster):
+                progress.say(f"the namespace {cluster.namespace} was made")
         with progress.step(what) as seen:
             seen += look()
         found += seen
     return found
 
 
-def make_namespace(cluster: Cluster) -> None:
-    """Make the namespace where it is not there."""
-    if cluster.find(cluster.path) is not None:
-        return
+def make_namespace(cluster: Cluster) -> bool:
+    """Make the namespace where it is not there, and tell whether that was done. Who may not look has one."""
     try:
-        cluster.create(
-            "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": cluster.namespace}}
-        )
+        if cluster.find(cluster.path) is not None:
+            return False
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": cluster.namespace}}
+        cluster.create("/api/v1/namespaces", body)
     except ClusterError as error:
-        if error.status != CONFLICT:
+        if error.status not in (CONFLICT, FORBIDDEN):
             raise
+        return False
+    return True
 
 
 async def _install(cluster: Cluster, helm: Helm, values: Values, wish: Wish, progress: Progress) -> list[Finding]:
