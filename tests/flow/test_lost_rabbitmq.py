@@ -80,26 +80,16 @@ def marks(database: sqlalchemy.Engine) -> int:
         return connection.exec_driver_sql("SELECT count(*) FROM accounts").scalar_one()
 
 
-@POOLS
-def test_what_waits_and_what_runs_all_ends_after_a_restart_of_rabbitmq(
-    pool: Pool,
-    at_work: Callable[..., Running],
-    count: Callable[[str], int],
-    rabbitmq: OwnRabbit,
-    database: sqlalchemy.Engine,
-    tmp_path: Path,
-) -> None:
-    running = at_work(pool)
+def restart(rabbitmq: OwnRabbit) -> None:
+    """Kill it, and start it with what it has on its disk."""
     rabbitmq.kill()
     rabbitmq.start()
-    (tmp_path / "go").touch()
-    eventually(lambda: count("succeeded") == MANY, "all jobs end", seconds=60)
-    assert marks(database) == MANY
-    assert running.process.is_running()
 
 
 @POOLS
-def test_what_waits_and_what_runs_all_ends_after_rabbitmq_has_lost_its_data(
+@pytest.mark.parametrize("befall", [restart, OwnRabbit.forget], ids=["restarted", "emptied"])
+def test_what_waits_and_what_runs_all_ends_after_rabbitmq_was(
+    befall: Callable[[OwnRabbit], None],
     pool: Pool,
     at_work: Callable[..., Running],
     count: Callable[[str], int],
@@ -108,7 +98,7 @@ def test_what_waits_and_what_runs_all_ends_after_rabbitmq_has_lost_its_data(
     tmp_path: Path,
 ) -> None:
     running = at_work(pool)
-    rabbitmq.forget()
+    befall(rabbitmq)
     (tmp_path / "go").touch()
     eventually(lambda: count("succeeded") == MANY, "all jobs end", seconds=60)
     assert marks(database) == MANY
