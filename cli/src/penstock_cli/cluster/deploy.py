@@ -17,8 +17,8 @@ from penstock_cli.cluster.values import Values
 from penstock_cli.cluster.watching import until_there
 from penstock_runtime.findings import Finding, Level
 
-NO_KEDA = "has no KEDA"
-"""What the chart says then, which our own look explains better."""
+OF_KEDA = "keda.sh"
+"""Stands in what the chart says without a KEDA, and in what Helm says where only its ScaledObject is not there."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _look(cluster: Cluster, helm: Helm, values: Values, wish: Wish, progress: Pr
 
 
 def _refused(cluster: Cluster, error: HelmError) -> list[Finding]:
-    if NO_KEDA in error.message and (missing := list(of_keda(cluster))):
+    if OF_KEDA in error.message and (missing := list(of_keda(cluster))):
         return missing
     fix = "change that value (charts/penstock/README.md explains each), and deploy again"
     return [Finding(error.code, "values", error.message, fix)]
