@@ -100,7 +100,9 @@ def test_a_wrong_password_is_said_by_the_worker_and_by_keda_and_shown_by_neither
     assert WRONG not in log + suite.namespace.kubectl("describe", "scaledobjects")
     soon(lambda: "pod_waits" in (codes := doctor(suite.namespace.name).codes) and codes & OF_KEDA, "doctor says both")
     found = doctor(suite.namespace.name)
-    assert "invalid username-password pair" in found.finding("pod_waits")
+    [waits] = [one for one in found.found if one["code"] == "pod_waits" and "worker-mail" in one["about"]]
+    assert "invalid username-password pair" in waits["what"]
+    assert "user name and password" in waits["fix"]
     assert WRONG not in found.printed + found.said
     assert suite.namespace.restarts()[min(suite.namespace.names("worker-mail"))] == 0
 
