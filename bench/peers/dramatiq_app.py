@@ -1,0 +1,38 @@
+"""dramatiq's application. `python -m bench.peers.dramatiq_app KIND COUNT` fills its queue."""
+
+import os
+import sys
+import time
+
+import dramatiq
+from bench.peers import work
+from dramatiq.brokers.redis import RedisBroker
+
+broker = RedisBroker(url=os.environ[work.URL] + work.CONNECTIONS)
+dramatiq.set_broker(broker)
+marks = work.Marks.of_environment()
+
+
+@dramatiq.actor(queue_name=work.QUEUE)
+def noop(number: int) -> None:
+    marks.add(number)
+
+
+@dramatiq.actor(queue_name=work.QUEUE)
+def sleep(number: int) -> None:
+    time.sleep(work.SLEEP_SECONDS)
+    marks.add(number)
+
+
+@dramatiq.actor(queue_name=work.QUEUE)
+def burn(number: int) -> None:
+    work.burn()
+    marks.add(number)
+
+
+if __name__ == "__main__":
+    kind, numbers = work.numbers(sys.argv[1:])
+    # Under its own name, not that of the module that runs: the worker knows the actor by the name alone.
+    actor = {work.NOOP: noop, work.SLEEP: sleep, work.BURN: burn}[kind]
+    for number in numbers:
+        actor.send(number)
