@@ -30,9 +30,12 @@ def burn(number: int) -> None:
     marks.add(number)
 
 
-if __name__ == "__main__":
+def fill() -> None:
     kind, numbers = work.numbers(sys.argv[1:])
-    # Under its own name, not that of the module that runs: the worker knows the actor by the name alone.
     actor = {work.NOOP: noop, work.SLEEP: sleep, work.BURN: burn}[kind]
     for number in numbers:
         actor.send(number)
+
+
+if __name__ == "__main__":
+    fill()

@@ -13,8 +13,8 @@ from huey import RedisHuey  # noqa: E402
 
 marks = work.Marks.of_environment()
 
-# Results are not kept: `results` in "Huey object" of its documentation. "Ensure that your connection pool is large enough
-# for each greenlet": "Using gevent", in the chapter on its consumer.
+# Nobody reads results: `results` in "Huey object" of its documentation. "Ensure that your connection pool is large
+# enough for each greenlet": "Worker types" in docs/consumer.rst.
 huey = RedisHuey(work.QUEUE, url=os.environ[work.URL] + work.CONNECTIONS, results=False)
 
 
@@ -35,8 +35,15 @@ def burn(number: int) -> None:
     marks.add(number)
 
 
-if __name__ == "__main__":
+def fill() -> None:
     kind, numbers = work.numbers(sys.argv[1:])
     task = {work.NOOP: noop, work.SLEEP: sleep, work.BURN: burn}[kind]
     for number in numbers:
         task(number)
+
+
+if __name__ == "__main__":
+    # Once more by its name: huey calls a task after its module, which here is __main__, and for the worker is not.
+    from bench.peers import huey_app
+
+    huey_app.fill()
