@@ -11,6 +11,7 @@ from bench.peers import work
 
 marks = work.Marks.of_environment()
 settings = RedisSettings.from_dsn(os.environ[work.URL])
+settings.max_connections = work.CONNECTIONS
 
 
 async def noop(context: dict[str, Any], number: int) -> None:

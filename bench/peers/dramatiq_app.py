@@ -1,6 +1,5 @@
 """dramatiq's application. `python -m bench.peers.dramatiq_app KIND COUNT` fills its queue."""
 
-import os
 import sys
 import time
 
@@ -8,7 +7,7 @@ import dramatiq
 from bench.peers import work
 from dramatiq.brokers.redis import RedisBroker
 
-broker = RedisBroker(url=os.environ[work.URL] + work.CONNECTIONS)
+broker = RedisBroker(url=work.url())
 dramatiq.set_broker(broker)
 marks = work.Marks.of_environment()
 

@@ -4,8 +4,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import os  # noqa: E402  # huey's documentation patches before everything else
-import sys  # noqa: E402
+import sys  # noqa: E402  # huey's documentation patches before everything else
 import time  # noqa: E402
 
 from bench.peers import work  # noqa: E402
@@ -15,7 +14,7 @@ marks = work.Marks.of_environment()
 
 # Nobody reads results: `results` in "Huey object" of its documentation. "Ensure that your connection pool is large
 # enough for each greenlet": "Worker types" in docs/consumer.rst.
-huey = RedisHuey(work.QUEUE, url=os.environ[work.URL] + work.CONNECTIONS, results=False)
+huey = RedisHuey(work.QUEUE, url=work.url(), results=False)
 
 
 @huey.task(name=work.NOOP)

@@ -9,7 +9,7 @@ from bench.peers import work
 from saq import Queue
 
 marks = work.Marks.of_environment()
-queue = Queue.from_url(os.environ[work.URL], name=work.QUEUE)
+queue = Queue.from_url(work.url(), name=work.QUEUE)
 
 
 async def noop(context: dict[str, Any], *, number: int) -> None:
