@@ -40,7 +40,7 @@ fuzz: setup .tools/fuzz/.installed ## ask the API all that its document allows, 
 compat: setup .tools/compat/.installed ## run kombu's and Celery's own Redis tests on our transport; ARGS=--stock for theirs, ARGS=--help
 	PYTHONPATH=tests $(BIN)/python -m compat $(ARGS)
 
-bench: setup ## measure beside stock Celery, and memory: 20 minutes; SHORT=1, ARGS='accept', ARGS=--help
+bench: setup $(if $(filter peers,$(ARGS)),.tools/peers/.installed) ## measure beside stock Celery, and memory: 20 minutes; SHORT=1, ARGS='accept', ARGS='peers', ARGS=--help
 	$(BIN)/python -m bench $(if $(SHORT),--short) $(ARGS)
 
 k8s: setup .tools/helm/installed ## render k8s/ anew from the chart; NAMESPACE= for another one than penstock
@@ -110,4 +110,9 @@ clean: ## delete .venv, .tools and caches; what `penstock up` keeps in .penstock
 .tools/compat/.installed: .venv/.python requirements/compat.txt
 	scripts/uv venv --quiet --allow-existing --python "$(PYTHON)" .tools/compat
 	scripts/uv pip sync --quiet --python .tools/compat/bin/python --require-hashes requirements/compat.txt
+	@touch $@
+
+.tools/peers/.installed: .venv/.python requirements/peers.txt
+	scripts/uv venv --quiet --allow-existing --python "$(PYTHON)" .tools/peers
+	scripts/uv pip sync --quiet --python .tools/peers/bin/python --require-hashes requirements/peers.txt
 	@touch $@

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import accept, large_import, memory, plots, report, stock_search, waiting, worker_throughput
+from bench.peers import throughput
+from bench.peers.work import KINDS
 from bench.running import ROOT, Ground, Machine, ground
 from rich import get_console
 from rich.console import RenderableType
@@ -47,7 +49,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all by default")
+    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all but peers by default")
     parser.add_argument("--short", action="store_true", help="all of it in about two minutes, for a first look")
     parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
     parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
@@ -61,12 +63,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--search", action="store_true", help="worker: search stock's fastest settings, and keep them")
     parser.add_argument("--idle-seconds", type=float, default=30, help="of looking at an idle worker (default 30)")
     parser.add_argument("--consumers", type=int, default=50, help="of one queue, when a message is pushed (50)")
+    parser.add_argument("--kind", action="append", choices=KINDS, help="peers: of tasks; again for more (all)")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="peers: one; again for more")
     given = parser.parse_args()
-    given.what = given.what or list(_MEASURES)
+    given.what = given.what or [name for name in _MEASURES if name != "peers"]
     given.lone_messages, given.pushes = 200, 40
     if given.short:
         given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
         given.lone_messages, given.pushes = 40, 10
+        if given.what == ["peers"]:
+            given.worker_rounds = 1
         given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
         given.requests, given.rows, given.mails = 20_000, 50_000, 10
     return given
@@ -113,7 +119,21 @@ def _waiting(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) 
     return result, report.waited(result)
 
 
-_MEASURES = {"accept": _accept, "memory": _memory, "import": _import, "worker": _worker, "waiting": _waiting}
+def _peers(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    wanted = throughput.Wanted(given.worker_rounds, given.seconds, tuple(given.kind or KINDS), frozenset(given.only))
+    result = throughput.measure(ready, wanted, say)
+    plots.beside_peers(result, picture)
+    return result, report.beside_peers(result)
+
+
+_MEASURES = {
+    "accept": _accept,
+    "memory": _memory,
+    "import": _import,
+    "worker": _worker,
+    "waiting": _waiting,
+    "peers": _peers,
+}
 
 
 def _about(machine: Machine) -> Table:

@@ -44,6 +44,21 @@ def faults(
     return said
 
 
+def marked(name: str, seen: bytes, left: int) -> list[str]:
+    """What is wrong with a worker's turn, in sentences; nothing where it ran and acknowledged each number once.
+
+    seen: how often each number was run, from 0 on, which nobody sends. left: tasks that Redis still holds.
+    """
+    ran, count = seen[1:], len(seen) - 1
+    wrong = {
+        f"of {count} tasks were not run": ran.count(0),
+        f"of {count} tasks ran more than once": sum(times > 1 for times in ran),
+        "tasks ran that nobody sent": seen[0],
+        "tasks are left in Redis": left,
+    }
+    return [f"{name}: {times} {what}" for what, times in wrong.items() if times]
+
+
 def messages(client: "redis.Redis", queue: str) -> Iterator[tuple[str, str]]:
     """What lies in a Redis list as Celery messages: the job, and the number in its payload."""
     length = client.llen(queue)

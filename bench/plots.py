@@ -7,6 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 from bench import accept, large_import, memory, stock_search, waiting, worker_throughput
+from bench.peers import throughput
 from bench.report import MOST_IMPORT_MIB
 from matplotlib import pyplot
 from matplotlib.axes import Axes
@@ -90,6 +91,19 @@ def waited(result: waiting.Result, path: Path) -> None:
         _shares(axes, one.lone_ms, name)
     axes.set(title="a lone message, from push to start", xlabel="ms", ylabel="share of messages")
     axes.legend()
+    _save(path)
+
+
+def beside_peers(result: throughput.Result, path: Path) -> None:
+    """The median rate of each contestant, with the slowest and the fastest round, for each kind of task."""
+    _, all_axes = pyplot.subplots(1, len(result.kinds), figsize=(7 * len(result.kinds), 6), squeeze=False)
+    for axes, (kind, got) in zip(all_axes[0], result.kinds.items(), strict=True):
+        names = list(got.turns)[::-1]
+        rates = [got.median(name, lambda one: one.rate) for name in names]
+        lowest = [rate - min(one.rate for one in got.turns[name]) for name, rate in zip(names, rates, strict=True)]
+        highest = [max(one.rate for one in got.turns[name]) - rate for name, rate in zip(names, rates, strict=True)]
+        axes.barh(names, rates, xerr=[lowest, highest])
+        axes.set(title=f"tasks: {kind}", xlabel="tasks/s", xlim=(0, None))
     _save(path)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from bench import accept, large_import, memory, stock_search, waiting, worker_throughput
 from bench.accept import CONNECTIONS, Round
+from bench.peers import throughput
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -194,6 +195,39 @@ def waited(result: waiting.Result) -> RenderableType:
         figures = (one.crowd.sent, one.crowd.executed, one.crowd.woken, one.crowd.idle)
         crowd.add_row(name, *(f"{figure:.1f}" for figure in figures))
     return Group(alone, crowd)
+
+
+def beside_peers(result: throughput.Result) -> RenderableType:
+    """A table for each kind of task, Penstock first."""
+    tables = []
+    for kind, got in result.kinds.items():
+        table = _table(
+            f"tasks: {kind}; rounds: {result.rounds}, of about {result.seconds:g} s; medians",
+            "contestant",
+            "tasks/s",
+            "slowest – fastest",
+            "Penstock's rate beside it",
+            "worker µs/task",
+            "Redis µs/task",
+            "commands/task",
+            "PSS MiB",
+        )
+        table.add_column("settings", overflow="fold")
+        for name, turns in got.turns.items():
+            rates, ratio = [one.rate for one in turns], got.ratio(name)
+            table.add_row(
+                name,
+                f"{statistics.median(rates):,.0f}",
+                f"{min(rates):,.0f} – {max(rates):,.0f}",
+                "" if ratio is None else f"{ratio:.2f} ×",
+                f"{got.median(name, lambda one: one.worker_us):,.0f}",
+                f"{got.median(name, lambda one: one.redis_us):,.0f}",
+                f"{got.median(name, lambda one: sum(one.commands.values())):.2f}",
+                f"{got.median(name, lambda one: one.mib):.1f}",
+                got.settings[name],
+            )
+        tables.append(table)
+    return Group(*tables)
 
 
 def _reached(reached: bool) -> str:

@@ -25,7 +25,7 @@ SETUP_VARIABLE, URL_VARIABLE = "BENCH_WORKER", "CELERY_BROKER_URL"
 
 @dataclass(frozen=True)
 class Setup:
-    """Whose transport, and with which settings. A prefetch of 0 has no bound.
+    """Whose transport, and with which settings, in which of Celery's pools. A prefetch of 0 has no bound.
 
     flags: of `celery worker`. conf: Celery's settings. options: `broker_transport_options`.
     """
@@ -38,6 +38,7 @@ class Setup:
     options: dict[str, Any] = field(default_factory=dict)
     loglevel: str = "WARNING"
     environment: dict[str, str] = field(default_factory=dict)
+    pool: str = "gevent"
 
     @classmethod
     def read(cls, text: str) -> "Setup":
@@ -54,7 +55,7 @@ class Setup:
     def arguments(self) -> list[str]:
         """Of `celery -A bench.worker_app`."""
         sizes = ["-c", str(self.concurrency), "--prefetch-multiplier", str(self.prefetch)]
-        return ["worker", "-P", "gevent", *sizes, "-Q", QUEUE, "--loglevel", self.loglevel, *self.flags]
+        return ["worker", "-P", self.pool, *sizes, "-Q", QUEUE, "--loglevel", self.loglevel, *self.flags]
 
     @property
     def unacked(self) -> str:

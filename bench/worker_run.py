@@ -105,14 +105,14 @@ class Bench:
 
 
 @contextmanager
-def running(program: Program, folder: Path) -> Iterator[Child]:
-    """A program started, perhaps not ready yet. It is asked to stop at the end, and killed if it does not."""
+def running(program: Program, folder: Path, patience: float = PATIENCE) -> Iterator[Child]:
+    """A program started, perhaps not ready yet. At the end it is asked to stop, and killed after so many seconds."""
     child = Child(program, folder / f"{program.name}.log", folder, 100_000_000)
     child.start()
     try:
         yield child
         child.ask_to_stop()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while not child.has_stopped() and time.monotonic() < deadline:
             time.sleep(EVERY)
     finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 from workspace import PYPROJECT, REQUIREMENTS, declared, distribution, members, read, uv
 
 CONSTRAINTS = re.compile(r"^constraint-dependencies = \[\n.*?^\]\n", re.MULTILINE | re.DOTALL)
-APART = ("fuzz", "compat")
+APART = ("fuzz", "compat", "peers")
 """Groups of tools that are installed beside the environment of development, not in it, when they are asked for."""
 EXPORT = ["export", "--quiet", "--frozen", "--no-emit-workspace", "--no-header"]
 

@@ -15,7 +15,7 @@ FOLDERS = [
     for path in sorted(ROOT.glob(f"{glob}/pyproject.toml"))
 ]
 REQUIREMENTS = ROOT / "requirements"
-APART = ("fuzz", "compat")
+APART = ("fuzz", "compat", "peers")
 EXPORTS = sorted(REQUIREMENTS.glob("*.txt"))
 EXAMPLES = sorted(ROOT.glob("examples/*/requirements.txt"))
 

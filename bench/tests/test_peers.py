@@ -1,0 +1,195 @@
+"""Peers count for what they ran, each number once, and for nothing else."""
+
+import subprocess
+import sys
+
+import pytest
+import redis
+from bench.guard import marked
+from bench.peers import work
+from bench.peers.contestant import Contestant
+from bench.peers.lineup import INSTALLED, PENSTOCK, lineup
+from bench.peers.throughput import Kind, Result, chosen
+from bench.peers.turn import Turn, take
+from bench.peers.work import BURN, KINDS, MOST, NOOP, SLEEP, Marks
+from bench.running import ROOT
+from bench.worker_run import Bench
+
+from penstock_cli.local.processes import ProcessError
+
+
+@pytest.fixture
+def bench(redis_url, tmp_path):
+    bench = Bench(redis_url, tmp_path)
+    yield bench
+    bench.client.close()
+
+
+@pytest.fixture
+def client(redis_url):
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def marks(tmp_path):
+    marks = Marks.create(tmp_path / "numbers", 3)
+    yield marks
+    marks.close()
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """A folder that looks as if the peers were in it."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").touch()
+    return tmp_path
+
+
+def scripted(code):
+    """A contestant whose queue nobody fills, and whose worker is this script; the marks are `marks`."""
+    head = "import time; from bench.peers.work import Marks; marks = Marks.of_environment()\n"
+    return Contestant("scripted", "", (sys.executable, "-c", head + code), (sys.executable, "-c", ""), (("llen", "q"),))
+
+
+def turn(rate, faults=()):
+    return Turn(rate, 10, 1.0, 1.0, {}, 1.0, list(faults))
+
+
+def test_a_mark_is_seen_by_every_process_that_maps_the_file(marks, tmp_path):
+    code = "from pathlib import Path; from bench.peers.work import Marks; Marks(Path('numbers')).add(2)"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)
+    marks.add(3)
+    assert marks.seen() == bytes([0, 0, 1, 1])
+    assert marks.done() == 2
+
+
+def test_a_number_that_ran_often_stays_at_the_most_that_is_counted(marks):
+    for _ in range(MOST + 2):
+        marks.add(1)
+    assert marks.seen()[1] == MOST
+
+
+def test_a_number_that_nobody_sent_fails_its_task(marks):
+    with pytest.raises(IndexError):
+        marks.add(4)
+
+
+def test_burning_takes_the_cpu_time_that_it_should():
+    import time
+
+    began = time.thread_time()
+    work.burn()
+    assert time.thread_time() - began >= work.BURN_SECONDS
+
+
+def test_a_queue_is_filled_with_a_known_kind_only():
+    assert list(work.numbers([SLEEP, "3"])[1]) == [1, 2, 3]
+    with pytest.raises(SystemExit, match="no task 'nap': one of noop, sleep, burn"):
+        work.numbers(["nap", "3"])
+
+
+def test_a_worker_that_ran_and_acknowledged_each_number_once_is_believed():
+    assert marked("peer", bytes([0, 1, 1, 1]), left=0) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "left", "said"),
+    [
+        ([0, 1, 0, 1], 0, "peer: 1 of 3 tasks were not run"),
+        ([0, 1, 2, 1], 0, "peer: 1 of 3 tasks ran more than once"),
+        ([2, 1, 1, 1], 0, "peer: 2 tasks ran that nobody sent"),
+        ([0, 1, 1, 1], 4, "peer: 4 tasks are left in Redis"),
+    ],
+    ids=["missing", "twice", "unsent", "unacknowledged"],
+)
+def test_a_worker_that_did_not_is_found_out(seen, left, said):
+    assert marked("peer", bytes(seen), left) == [said]
+
+
+def test_what_is_left_is_counted_in_all_places(client):
+    client.lpush("waiting", 1, 2)
+    client.zadd("running", {"3": 1})
+    client.xgroup_create("stream", "group", id="0", mkstream=True)
+    client.xadd("stream", {"number": 4})
+    client.xreadgroup("group", "one", {"stream": ">"})
+    places = (("llen", "waiting"), ("zcard", "running"), ("xpending", "stream", "group"), ("llen", "nothing"))
+    one = Contestant("peer", "", (), (), places)
+    assert one.left(client) == 4
+    assert one.asked(3) == {"llen": 6, "zcard": 3, "xpending": 3}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_contestant_has_a_name_settings_and_an_application_of_its_own(kind, installed):
+    field = lineup(kind, installed)
+    assert field[0].name == PENSTOCK
+    assert len({one.name for one in field}) == len(field)
+    assert all(one.settings and one.places for one in field)
+    modules = [one.fill[-1].rpartition(".")[2] for one in field]
+    assert all((ROOT / "bench" / "peers" / f"{module}.py").exists() for module in modules)
+
+
+def test_threads_are_many_where_tasks_sleep(installed):
+    def settings(kind):
+        return {one.name: one.settings for one in lineup(kind, installed)}["dramatiq, threads"]
+
+    assert [settings(kind) for kind in (NOOP, SLEEP, BURN)] == [
+        f"dramatiq -p 1 -t {threads}" for threads in (8, 100, 8)
+    ]
+
+
+def test_who_has_not_installed_the_peers_is_told_how(tmp_path):
+    with pytest.raises(ProcessError, match="make bench ARGS=peers"):
+        lineup(NOOP, tmp_path)
+
+
+def test_a_name_that_nobody_has_is_refused(installed):
+    field = lineup(NOOP, installed)
+    assert [one.name for one in chosen(field, ["arq"])] == ["arq"]
+    assert chosen(field, []) == field
+    with pytest.raises(SystemExit, match="nobody is called carq"):
+        chosen(field, ["arq", "carq"])
+
+
+def test_the_ratio_is_of_the_median_rounds():
+    kind = Kind({}, turns={PENSTOCK: [turn(10.0), turn(400.0), turn(20.0)], "peer": [turn(5.0)]})
+    assert kind.ratio("peer") == pytest.approx(4)
+    assert Kind({}, turns={"peer": [turn(5.0)]}).ratio("peer") is None
+
+
+def test_faults_of_turns_that_are_not_counted_are_told_too():
+    kind = Kind({}, first={"peer": turn(1.0, ["one missing"])}, turns={"peer": [turn(1.0), turn(1.0, ["one twice"])]})
+    assert sorted(Result(2, 1.0, {NOOP: kind}).faults) == ["one missing", "one twice"]
+
+
+def test_stock_celery_runs_and_acknowledges_each_number(bench, installed):
+    [stock] = chosen(lineup(NOOP, installed), ["Celery, threads"])
+    got = take(bench, stock, NOOP, 200)
+    assert (got.count, got.faults) == (200, [])
+    assert min(got.rate, got.mib) > 0
+    assert got.commands.keys() == {"brpop", "multi", "exec", "zadd", "hset", "zrem", "hdel"}
+
+
+def test_a_worker_that_runs_tasks_twice_is_found_out(bench):
+    code = "[marks.add(number) for number in (1, 2, 2, 3)]; time.sleep(60)"
+    assert take(bench, scripted(code), NOOP, 3).faults == ["scripted: 1 of 3 tasks ran more than once"]
+
+
+@pytest.mark.parametrize("code", ["", "marks.add(1); time.sleep(0.2)"], ids=["before", "between"])
+def test_a_worker_that_ends_before_all_is_done_is_told_with_its_status(bench, code):
+    with pytest.raises(ProcessError, match="scripted ended with status 0"):
+        take(bench, scripted(code), NOOP, 3)
+
+
+def test_a_queue_that_cannot_be_filled_is_told_with_what_was_said(bench):
+    one = Contestant("peer", "", (), (sys.executable, "-c", "raise SystemExit('no such queue')"), ())
+    with pytest.raises(ProcessError, match="peer: the queue could not be filled: no such queue"):
+        take(bench, one, NOOP, 3)
+
+
+@pytest.mark.skipif(not (INSTALLED / ".installed").exists(), reason="make .tools/peers/.installed")
+@pytest.mark.parametrize("name", ["dramatiq, threads", "dramatiq, gevent", "arq", "saq", "taskiq", "huey", "rq"])
+def test_each_peer_runs_and_acknowledges_each_number(bench, name):
+    [peer] = chosen(lineup(NOOP), [name])
+    got = take(bench, peer, NOOP, 50)
+    assert (got.count, got.faults) == (50, [])
