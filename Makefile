@@ -8,6 +8,8 @@ EDITABLE := $(patsubst %/pyproject.toml,--editable %,$(PROJECTS))
 IMAGES = $(if $(REPOSITORY),--repository $(REPOSITORY)) $(if $(TAG),--tag $(TAG)) $(if $(PUSH),--push)
 export PYTHON
 export UV_PYTHON_DOWNLOADS := never
+# Else each process that tests, demo and measurements start would compile every module anew, which is most of its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup check isolated test k8s test-images test-image-names test-cluster fuzz compat bench images image-names chaos demo up \
 	lock format clean
@@ -40,7 +42,7 @@ fuzz: setup .tools/fuzz/.installed ## ask the API all that its document allows, 
 compat: setup .tools/compat/.installed ## run kombu's and Celery's own Redis tests on our transport; ARGS=--stock for theirs, ARGS=--help
 	PYTHONPATH=tests $(BIN)/python -m compat $(ARGS)
 
-bench: setup $(if $(filter peers,$(ARGS)),.tools/peers/.installed) ## measure beside stock Celery, and memory: 20 minutes; SHORT=1, ARGS='accept', ARGS='peers', ARGS=--help
+bench: setup $(if $(filter peers latency,$(ARGS)),.tools/peers/.installed) ## measure beside stock Celery, and memory: 20 minutes; SHORT=1, ARGS='accept', ARGS='peers', ARGS=--help
 	$(BIN)/python -m bench $(if $(SHORT),--short) $(ARGS)
 
 k8s: setup .tools/helm/installed ## render k8s/ anew from the chart; NAMESPACE= for another one than penstock
