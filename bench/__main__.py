@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import accept, large_import, memory, plots, report, stock_search, waiting, worker_throughput
-from bench.peers import throughput
+from bench.peers import latency, throughput
+from bench.peers import plots as peer_plots
+from bench.peers import report as peer_report
 from bench.peers.work import KINDS
 from bench.running import ROOT, Ground, Machine, ground
 from rich import get_console
@@ -18,6 +20,10 @@ from rich.console import RenderableType
 from rich.table import Table
 
 RESULTS = ROOT / "bench" / "results"
+
+
+BESIDE_PEERS = {"peers", "latency"}
+"""Measures that are taken when they are named only: they need the peers, and their time."""
 
 
 def main() -> int:
@@ -49,7 +55,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all but peers by default")
+    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all but peers and latency by default")
     parser.add_argument("--short", action="store_true", help="all of it in about two minutes, for a first look")
     parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
     parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
@@ -65,14 +71,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--consumers", type=int, default=50, help="of one queue, when a message is pushed (50)")
     parser.add_argument("--kind", action="append", choices=KINDS, help="peers: of tasks; again for more (all)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="peers: one; again for more")
+    parser.add_argument("--sent", type=int, default=5000, help="latency: tasks that are sent at once (default 5,000)")
     given = parser.parse_args()
-    given.what = given.what or [name for name in _MEASURES if name != "peers"]
+    given.what = given.what or [name for name in _MEASURES if name not in BESIDE_PEERS]
     given.lone_messages, given.pushes = 200, 40
     if given.short:
         given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
         given.lone_messages, given.pushes = 40, 10
-        if given.what == ["peers"]:
-            given.worker_rounds = 1
+        if set(given.what) <= BESIDE_PEERS:
+            given.worker_rounds, given.sent = 1, 500
         given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
         given.requests, given.rows, given.mails = 20_000, 50_000, 10
     return given
@@ -122,8 +129,15 @@ def _waiting(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) 
 def _peers(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
     wanted = throughput.Wanted(given.worker_rounds, given.seconds, tuple(given.kind or KINDS), frozenset(given.only))
     result = throughput.measure(ready, wanted, say)
-    plots.beside_peers(result, picture)
-    return result, report.beside_peers(result)
+    peer_plots.beside_peers(result, picture)
+    return result, peer_report.beside_peers(result)
+
+
+def _latency(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    wanted = latency.Wanted(given.worker_rounds, given.sent, given.seconds, frozenset(given.only))
+    result = latency.measure(ready, wanted, say)
+    peer_plots.started(result, picture)
+    return result, peer_report.started(result)
 
 
 _MEASURES = {
@@ -133,6 +147,7 @@ _MEASURES = {
     "worker": _worker,
     "waiting": _waiting,
     "peers": _peers,
+    "latency": _latency,
 }
 
 

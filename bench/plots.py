@@ -7,7 +7,6 @@ import matplotlib
 matplotlib.use("Agg")
 
 from bench import accept, large_import, memory, stock_search, waiting, worker_throughput
-from bench.peers import throughput
 from bench.report import MOST_IMPORT_MIB
 from matplotlib import pyplot
 from matplotlib.axes import Axes
@@ -18,14 +17,14 @@ def accepted(result: accept.Result, path: Path) -> None:
     _, (rates, crowd, lone) = pyplot.subplots(1, 3, figsize=(16, 5))
     for name, rounds in result.rounds.items():
         rates.plot(range(1, len(rounds) + 1), [one.rate for one in rounds], marker="o", label=name)
-        _shares(crowd, [ms for one in rounds for ms in one.ms], name)
-        _shares(lone, [ms for one in rounds for ms in one.lone_ms], name)
+        shares(crowd, [ms for one in rounds for ms in one.ms], name)
+        shares(lone, [ms for one in rounds for ms in one.lone_ms], name)
     rates.set(title=f"accepted, {accept.CONNECTIONS} connections", xlabel="round", ylabel="jobs/s", ylim=(0, None))
     rates.set_xticks(range(1, result.wanted.rounds + 1))
     crowd.set(title=f"latency, {accept.CONNECTIONS} connections", xlabel="ms", ylabel="share of requests")
     lone.set(title="latency of a lone request", xlabel="ms", ylabel="share of requests")
     rates.legend(loc="lower left", fontsize="small")
-    _save(path)
+    save(path)
 
 
 def remembered(result: memory.Result, path: Path) -> None:
@@ -35,7 +34,7 @@ def remembered(result: memory.Result, path: Path) -> None:
     working.set(title="the API at work", xlabel="s", ylabel="MiB PSS", ylim=(0, None))
     resting.plot(result.requests, result.resting, marker="o")
     resting.set(title="the API at rest", xlabel="requests so far")
-    _save(path)
+    save(path)
 
 
 def imported(result: large_import.Result, path: Path) -> None:
@@ -45,10 +44,10 @@ def imported(result: large_import.Result, path: Path) -> None:
     worker.axhline(MOST_IMPORT_MIB, color="grey", linestyle="--", linewidth=1)
     worker.set(title="dataset worker and its children", xlabel="s", ylabel="MiB PSS", ylim=(0, None))
     for name, took in (("nothing else to do", result.idle_ms), ("during the import", result.busy_ms)):
-        _shares(mails, took, name)
+        shares(mails, took, name)
     mails.set(title="from a POST to the mail server", xlabel="ms", ylabel="share of mails")
     mails.legend()
-    _save(path)
+    save(path)
 
 
 def worked(result: worker_throughput.Result, path: Path) -> None:
@@ -68,7 +67,7 @@ def worked(result: worker_throughput.Result, path: Path) -> None:
     cpu.legend()
     memory_.plot(result.memory.tasks, result.memory.mib, marker="o")
     memory_.set(title="Penstock's worker", xlabel="tasks so far", ylabel="MiB PSS", ylim=(0, None))
-    _save(path)
+    save(path)
 
 
 def searched(result: stock_search.Search, path: Path) -> None:
@@ -81,33 +80,20 @@ def searched(result: stock_search.Search, path: Path) -> None:
         axes.plot(concurrencies, [one.rate for one in line], marker="o", label=f"prefetch {prefetch or '∞'}")
     axes.set(title="stock Celery, gevent", xlabel="concurrency", ylabel="tasks/s", xscale="log", ylim=(0, None))
     axes.legend()
-    _save(path)
+    save(path)
 
 
 def waited(result: waiting.Result, path: Path) -> None:
     """How long lone messages waited."""
     _, axes = pyplot.subplots(figsize=(9, 5))
     for name, one in result.waited.items():
-        _shares(axes, one.lone_ms, name)
+        shares(axes, one.lone_ms, name)
     axes.set(title="a lone message, from push to start", xlabel="ms", ylabel="share of messages")
     axes.legend()
-    _save(path)
+    save(path)
 
 
-def beside_peers(result: throughput.Result, path: Path) -> None:
-    """The median rate of each contestant, with the slowest and the fastest round, for each kind of task."""
-    _, all_axes = pyplot.subplots(1, len(result.kinds), figsize=(7 * len(result.kinds), 6), squeeze=False)
-    for axes, (kind, got) in zip(all_axes[0], result.kinds.items(), strict=True):
-        names = list(got.turns)[::-1]
-        rates = [got.median(name, lambda one: one.rate) for name in names]
-        lowest = [rate - min(one.rate for one in got.turns[name]) for name, rate in zip(names, rates, strict=True)]
-        highest = [max(one.rate for one in got.turns[name]) - rate for name, rate in zip(names, rates, strict=True)]
-        axes.barh(names, rates, xerr=[lowest, highest])
-        axes.set(title=f"tasks: {kind}", xlabel="tasks/s", xlim=(0, None))
-    _save(path)
-
-
-def _shares(axes: Axes, values: list[float], name: str) -> None:
+def shares(axes: Axes, values: list[float], name: str) -> None:
     """The share that is not above each value. The slowest hundredth would squeeze all others together."""
     shown = sorted(values)[: max(1, round(len(values) * 0.99))]
     axes.plot(shown, [(number + 1) / len(values) for number in range(len(shown))], label=name)
@@ -115,7 +101,8 @@ def _shares(axes: Axes, values: list[float], name: str) -> None:
     axes.grid(alpha=0.3)
 
 
-def _save(path: Path) -> None:
+def save(path: Path) -> None:
+    """What was drawn, as a PNG."""
     pyplot.tight_layout()
     pyplot.savefig(path, dpi=100)
     pyplot.close()

@@ -1,8 +1,7 @@
-"""arq's application. `python -m bench.peers.arq_app KIND COUNT` fills its queue."""
+"""arq's application. `python -m bench.peers.arq_app` with an Order sends."""
 
 import asyncio
 import os
-import sys
 from typing import Any
 
 from arq import create_pool
@@ -46,13 +45,11 @@ class WorkerSettings:
     log_results = False
 
 
-async def fill() -> None:
-    kind, numbers = work.numbers(sys.argv[1:])
+async def main() -> None:
     pool = await create_pool(settings)
-    for number in numbers:
-        await pool.enqueue_job(kind, number)
+    await work.send_async(pool.enqueue_job)
     await pool.aclose()
 
 
 if __name__ == "__main__":
-    asyncio.run(fill())
+    asyncio.run(main())

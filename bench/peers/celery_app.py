@@ -1,16 +1,12 @@
 """Penstock's and stock Celery's application: that of `bench.worker_app`, with tasks that mark their numbers.
 
-`python -m bench.peers.celery_app KIND COUNT` fills its queue with copies of a message of its own producer's.
+`python -m bench.peers.celery_app` with an Order sends, by `.delay()`.
 """
 
-import os
-import sys
 import time
 
-import redis
-from bench.messages import Copies
 from bench.peers import work
-from bench.worker_app import SETUP_VARIABLE, Setup, from_environment
+from bench.worker_app import from_environment
 
 app = from_environment()
 marks = work.Marks.of_environment()
@@ -38,12 +34,7 @@ def burn(number: int) -> None:
     marks.add(number)
 
 
-def fill() -> None:
-    kind, numbers = work.numbers(sys.argv[1:])
-    url, setup = os.environ[work.URL], Setup.read(os.environ[SETUP_VARIABLE])
-    with redis.Redis.from_url(url) as client:
-        Copies(setup, url, name_of(kind), client).fill(client, numbers)
-
+TASKS = {work.NOOP: noop, work.SLEEP: sleep, work.BURN: burn}
 
 if __name__ == "__main__":
-    fill()
+    work.send(lambda kind, number: TASKS[kind].delay(number))

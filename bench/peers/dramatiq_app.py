@@ -1,6 +1,5 @@
-"""dramatiq's application. `python -m bench.peers.dramatiq_app KIND COUNT` fills its queue."""
+"""dramatiq's application. `python -m bench.peers.dramatiq_app` with an Order sends."""
 
-import sys
 import time
 
 import dramatiq
@@ -29,12 +28,7 @@ def burn(number: int) -> None:
     marks.add(number)
 
 
-def fill() -> None:
-    kind, numbers = work.numbers(sys.argv[1:])
-    actor = {work.NOOP: noop, work.SLEEP: sleep, work.BURN: burn}[kind]
-    for number in numbers:
-        actor.send(number)
-
+ACTORS = {work.NOOP: noop, work.SLEEP: sleep, work.BURN: burn}
 
 if __name__ == "__main__":
-    fill()
+    work.send(lambda kind, number: ACTORS[kind].send(number))

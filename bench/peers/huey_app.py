@@ -1,11 +1,10 @@
-"""huey's application, under gevent. `python -m bench.peers.huey_app KIND COUNT` fills its queue."""
+"""huey's application, under gevent. `python -m bench.peers.huey_app` with an Order sends."""
 
 from gevent import monkey
 
 monkey.patch_all()
 
-import sys  # noqa: E402  # huey's documentation patches before everything else
-import time  # noqa: E402
+import time  # noqa: E402  # huey's documentation patches before everything else
 
 from bench.peers import work  # noqa: E402
 from huey import RedisHuey  # noqa: E402
@@ -34,15 +33,10 @@ def burn(number: int) -> None:
     marks.add(number)
 
 
-def fill() -> None:
-    kind, numbers = work.numbers(sys.argv[1:])
-    task = {work.NOOP: noop, work.SLEEP: sleep, work.BURN: burn}[kind]
-    for number in numbers:
-        task(number)
-
+TASKS = {work.NOOP: noop, work.SLEEP: sleep, work.BURN: burn}
 
 if __name__ == "__main__":
     # Once more by its name: huey calls a task after its module, which here is __main__, and for the worker is not.
     from bench.peers import huey_app
 
-    huey_app.fill()
+    work.send(lambda kind, number: huey_app.TASKS[kind](number))

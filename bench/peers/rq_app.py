@@ -1,7 +1,6 @@
-"""rq's application. `python -m bench.peers.rq_app KIND COUNT` fills its queue."""
+"""rq's application. `python -m bench.peers.rq_app` with an Order sends."""
 
 import os
-import sys
 import time
 
 from bench.peers import work
@@ -29,19 +28,12 @@ def burn(number: int) -> None:
     marks.add(number)
 
 
-PIECE = 1000
-"""Jobs in one `enqueue_many`."""
-
-
-def fill() -> None:
-    kind, numbers = work.numbers(sys.argv[1:])
+def main() -> None:
     with Redis.from_url(REDIS_URL) as client:
         queue = Queue(work.QUEUE, connection=client, serializer=JSONSerializer)
         # A result_ttl of 0 deletes a job once it is done.
-        jobs = [Queue.prepare_data(f"bench.peers.rq_app.{kind}", args=(number,), result_ttl=0) for number in numbers]
-        for begin in range(0, len(jobs), PIECE):
-            queue.enqueue_many(jobs[begin : begin + PIECE])
+        work.send(lambda kind, number: queue.enqueue(f"bench.peers.rq_app.{kind}", number, result_ttl=0))
 
 
 if __name__ == "__main__":
-    fill()
+    main()

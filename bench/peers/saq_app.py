@@ -1,8 +1,7 @@
-"""saq's application. `python -m bench.peers.saq_app KIND COUNT` fills its queue."""
+"""saq's application. `python -m bench.peers.saq_app` with an Order sends."""
 
 import asyncio
 import os
-import sys
 from typing import Any
 
 from bench.peers import work
@@ -33,14 +32,16 @@ settings = {
 }
 
 
-async def fill() -> None:
-    kind, numbers = work.numbers(sys.argv[1:])
+async def enqueue(kind: str, number: int) -> None:
+    # "The maximum time in seconds to store information about a job including results": below 0 nothing is kept.
+    await queue.enqueue(kind, number=number, ttl=-1)
+
+
+async def main() -> None:
     await queue.connect()
-    for number in numbers:
-        # "The maximum time in seconds to store information about a job including results": below 0 nothing is kept.
-        await queue.enqueue(kind, number=number, ttl=-1)
+    await work.send_async(enqueue)
     await queue.disconnect()
 
 
 if __name__ == "__main__":
-    asyncio.run(fill())
+    asyncio.run(main())

@@ -1,8 +1,7 @@
-"""taskiq's application. `python -m bench.peers.taskiq_app KIND COUNT` fills its queue."""
+"""taskiq's application. `python -m bench.peers.taskiq_app` with an Order sends."""
 
 import asyncio
 import os
-import sys
 
 from bench.peers import work
 from taskiq_redis import RedisStreamBroker
@@ -32,14 +31,14 @@ async def burn(number: int) -> None:
     marks.add(number)
 
 
-async def fill() -> None:
-    kind, numbers = work.numbers(sys.argv[1:])
+TASKS = {work.NOOP: noop, work.SLEEP: sleep, work.BURN: burn}
+
+
+async def main() -> None:
     await broker.startup()
-    task = {work.NOOP: noop, work.SLEEP: sleep, work.BURN: burn}[kind]
-    for number in numbers:
-        await task.kiq(number)
+    await work.send_async(lambda kind, number: TASKS[kind].kiq(number))
     await broker.shutdown()
 
 
 if __name__ == "__main__":
-    asyncio.run(fill())
+    asyncio.run(main())

@@ -65,7 +65,8 @@ def measure(ground: Ground, wanted: Wanted, say: Callable[[str], None]) -> Resul
     """Each kind by itself, in interleaved rounds. Raises ProcessError where a contestant does not run."""
     bench, result = Bench(ground.redis_url, ground.folder), Result(wanted.rounds, wanted.seconds)
     for kind in wanted.kinds:
-        result.kinds[kind] = _measured(bench, kind, chosen(lineup(kind), wanted.names), wanted, say)
+        field_ = chosen(lineup(kind, ground.database_url), wanted.names)
+        result.kinds[kind] = _measured(bench, kind, field_, wanted, say)
     return result
 
 

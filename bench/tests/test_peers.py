@@ -6,16 +6,30 @@ import sys
 import pytest
 import redis
 from bench.guard import marked
-from bench.peers import work
+from bench.peers import latency, work
 from bench.peers.contestant import Contestant
-from bench.peers.lineup import INSTALLED, PENSTOCK, lineup
+from bench.peers.lineup import (
+    INSTALLED,
+    PENSTOCK,
+    PENSTOCK_LEDGER,
+    STOCK,
+    STOCK_RESULTS,
+    lineup,
+    sender_of,
+    senders,
+    starters,
+)
+from bench.peers.report import start_verdicts, verdicts
+from bench.peers.stage import stage
 from bench.peers.throughput import Kind, Result, chosen
 from bench.peers.turn import Turn, take
-from bench.peers.work import BURN, KINDS, MOST, NOOP, SLEEP, Marks
+from bench.peers.work import BURN, KINDS, MOST, NOOP, SLEEP, Marks, Order
 from bench.running import ROOT
 from bench.worker_run import Bench
 
 from penstock_cli.local.processes import ProcessError
+
+NOWHERE = "postgresql://nowhere.invalid/none"
 
 
 @pytest.fixture
@@ -73,6 +87,7 @@ def test_a_number_that_ran_often_stays_at_the_most_that_is_counted(marks):
 def test_a_number_that_nobody_sent_fails_its_task(marks):
     with pytest.raises(IndexError):
         marks.add(4)
+    assert marks.seen() == bytes(4)
 
 
 def test_burning_takes_the_cpu_time_that_it_should():
@@ -83,10 +98,29 @@ def test_burning_takes_the_cpu_time_that_it_should():
     assert time.thread_time() - began >= work.BURN_SECONDS
 
 
-def test_a_queue_is_filled_with_a_known_kind_only():
-    assert list(work.numbers([SLEEP, "3"])[1]) == [1, 2, 3]
+def test_an_order_is_for_a_known_kind_only():
+    order = Order.read([SLEEP, "2", "4", "0"])
+    assert [number for number, _ in order.due()] == [2, 3, 4]
+    assert Order.read(order.arguments) == order
     with pytest.raises(SystemExit, match="no task 'nap': one of noop, sleep, burn"):
-        work.numbers(["nap", "3"])
+        Order.read(["nap", "1", "3", "0"])
+
+
+def test_numbers_are_due_at_fixed_times_however_long_sending_takes():
+    due = Order(NOOP, 1, 3, rate=0.01).due()
+    assert next(due) == (1, 0.0)
+    (_, second), (_, third) = due
+    assert 99 < second < 100
+    assert 199 < third < 200
+
+
+def test_what_a_task_has_waited_is_from_its_sending_to_its_first_run(marks):
+    marks.sent(2)
+    marks.add(2)
+    waited = marks.waited(2)
+    assert 0 <= waited < 60
+    marks.add(2)
+    assert marks.waited(2) == waited
 
 
 def test_a_worker_that_ran_and_acknowledged_each_number_once_is_believed():
@@ -121,17 +155,17 @@ def test_what_is_left_is_counted_in_all_places(client):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_contestant_has_a_name_settings_and_an_application_of_its_own(kind, installed):
-    field = lineup(kind, installed)
+    field = lineup(kind, NOWHERE, installed)
     assert field[0].name == PENSTOCK
     assert len({one.name for one in field}) == len(field)
     assert all(one.settings and one.places for one in field)
-    modules = [one.fill[-1].rpartition(".")[2] for one in field]
+    modules = [(one.fill or one.send)[-1].rpartition(".")[2] for one in field]
     assert all((ROOT / "bench" / "peers" / f"{module}.py").exists() for module in modules)
 
 
 def test_threads_are_many_where_tasks_sleep(installed):
     def settings(kind):
-        return {one.name: one.settings for one in lineup(kind, installed)}["dramatiq, threads"]
+        return {one.name: one.settings for one in lineup(kind, NOWHERE, installed)}["dramatiq, threads"]
 
     assert [settings(kind) for kind in (NOOP, SLEEP, BURN)] == [
         f"dramatiq -p 1 -t {threads}" for threads in (8, 100, 8)
@@ -140,11 +174,11 @@ def test_threads_are_many_where_tasks_sleep(installed):
 
 def test_who_has_not_installed_the_peers_is_told_how(tmp_path):
     with pytest.raises(ProcessError, match="make bench ARGS=peers"):
-        lineup(NOOP, tmp_path)
+        lineup(NOOP, NOWHERE, tmp_path)
 
 
 def test_a_name_that_nobody_has_is_refused(installed):
-    field = lineup(NOOP, installed)
+    field = lineup(NOOP, NOWHERE, installed)
     assert [one.name for one in chosen(field, ["arq"])] == ["arq"]
     assert chosen(field, []) == field
     with pytest.raises(SystemExit, match="nobody is called carq"):
@@ -163,7 +197,7 @@ def test_faults_of_turns_that_are_not_counted_are_told_too():
 
 
 def test_stock_celery_runs_and_acknowledges_each_number(bench, installed):
-    [stock] = chosen(lineup(NOOP, installed), ["Celery, threads"])
+    [stock] = chosen(lineup(NOOP, NOWHERE, installed), ["Celery, threads"])
     got = take(bench, stock, NOOP, 200)
     assert (got.count, got.faults) == (200, [])
     assert min(got.rate, got.mib) > 0
@@ -183,13 +217,62 @@ def test_a_worker_that_ends_before_all_is_done_is_told_with_its_status(bench, co
 
 def test_a_queue_that_cannot_be_filled_is_told_with_what_was_said(bench):
     one = Contestant("peer", "", (), (sys.executable, "-c", "raise SystemExit('no such queue')"), ())
-    with pytest.raises(ProcessError, match="peer: the queue could not be filled: no such queue"):
+    with pytest.raises(ProcessError, match="peer: not all could be sent: no such queue"):
         take(bench, one, NOOP, 3)
+
+
+@pytest.mark.parametrize("name", [PENSTOCK_LEDGER, STOCK_RESULTS[0]])
+def test_who_keeps_results_is_asked_for_each_of_them(bench, installed, database_url, name):
+    [one] = chosen(lineup(NOOP, database_url, installed), [name])
+    assert one.results is not None
+    got = take(bench, one, NOOP, 40)
+    assert (got.count, got.faults) == (40, [])
+    assert one.results.faults("one", 41) == [
+        f"one: {one.results.table} has 40 rows, 40 of them of success, for 41 tasks"
+    ]
+    one.results.forget()
+    assert one.results.faults("one", 0) == []
+
+
+def test_what_is_sent_lies_in_redis_and_waits_until_it_is_started(bench, installed, database_url):
+    [one] = chosen(lineup(NOOP, database_url, installed), [PENSTOCK])
+    with stage(bench, one, 21) as on:
+        took = on.sent(on.sender(Order(NOOP, 1, 21, 0)))
+        assert (took.count, one.waiting(bench.client)) == (20, 21)
+        assert took.cpu_seconds > 0
+        with on.worker() as child:
+            assert on.wait_for_all(child) == 21
+        assert min(on.marks.waited(number) for number in range(1, 22)) > 0
+        assert on.faults() == []
+
+
+def test_each_way_to_send_is_one_sender(installed):
+    names = [one.name for one in senders(NOWHERE, installed)]
+    assert len(set(names)) == len(names)
+    assert {sender_of(one.name) for one in starters(NOWHERE, installed)} <= set(names)
+
+
+def test_what_is_reached_is_told_of_what_was_measured():
+    kind = Kind({}, turns={name: [turn(rate)] for name, rate in zip(STOCK, (100.0, 50.0, 80.0), strict=True)})
+    kind.turns[PENSTOCK] = [turn(490.0)]
+    assert verdicts(Result(1, 1.0, {NOOP: kind})) == [
+        f"noop: {PENSTOCK}, 4.90 × the fastest stock Celery (misses 5)",
+    ]
+
+
+def test_what_is_reached_of_sending_and_starting():
+    result = latency.Result(latency.Wanted(1, 1, 1.0))
+    result.senders = {"Penstock": latency.Sender([200.0]), "Celery": latency.Sender([100.0])}
+    result.waits = {name: latency.Waits(1, [ms]) for name, ms in ((PENSTOCK, 1.6), (STOCK[0], 2.0), ("arq", 1.0))}
+    assert start_verdicts(result) == [
+        "sends 2.00 × stock's `.delay()` (reaches 2)",
+        "starts after 0.80 × stock's median (reaches less than 1), 1.60 × the best one's (misses 1.5)",
+    ]
 
 
 @pytest.mark.skipif(not (INSTALLED / ".installed").exists(), reason="make .tools/peers/.installed")
 @pytest.mark.parametrize("name", ["dramatiq, threads", "dramatiq, gevent", "arq", "saq", "taskiq", "huey", "rq"])
 def test_each_peer_runs_and_acknowledges_each_number(bench, name):
-    [peer] = chosen(lineup(NOOP), [name])
+    [peer] = chosen(lineup(NOOP, NOWHERE), [name])
     got = take(bench, peer, NOOP, 50)
     assert (got.count, got.faults) == (50, [])

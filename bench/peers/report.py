@@ -1,0 +1,134 @@
+"""Penstock beside its peers, as tables with units and ratios."""
+
+import statistics
+from collections.abc import Callable, Collection, Iterator
+
+from bench.peers import latency, throughput
+from bench.peers.lineup import DRAMATIQ, PENSTOCK, PENSTOCK_LEDGER, PENSTOCK_PREFORK, STOCK, STOCK_RESULTS
+from bench.peers.throughput import Kind
+from bench.peers.turn import Turn
+from bench.peers.work import NOOP, SLEEP
+from bench.tables import new_table, quantile, reached
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+WANTED = (
+    (NOOP, PENSTOCK, STOCK, "the fastest stock Celery", 5.0),
+    (NOOP, PENSTOCK, (DRAMATIQ,), DRAMATIQ, 1.1),
+    (NOOP, PENSTOCK_LEDGER, STOCK_RESULTS, "the faster stock Celery with results in PostgreSQL", 3.0),
+    (NOOP, PENSTOCK_PREFORK, (STOCK[-1],), STOCK[-1], 2.0),
+    (SLEEP, PENSTOCK, (STOCK[0],), STOCK[0], 4.0),
+)
+"""With this kind of task the first one's rate is to be so many times the fastest of the others."""
+
+SEND_WANTED = 2.0
+"""Times the tasks a second that stock Celery's `.delay()` sends."""
+
+START_WANTED = 1.5
+"""Times the best median of anyone, at the most."""
+
+
+def beside_peers(result: throughput.Result) -> RenderableType:
+    """A table for each kind of task, Penstock first, and what is reached."""
+    parts: list[RenderableType] = []
+    for kind, got in result.kinds.items():
+        table = new_table(
+            f"tasks: {kind}; rounds: {result.rounds}, of about {result.seconds:g} s; medians",
+            "contestant",
+            "tasks/s",
+            "slowest – fastest",
+            "Penstock's rate beside it",
+            "worker µs/task",
+            "Redis µs/task",
+            "commands/task",
+            "PSS MiB",
+        )
+        table.add_column("settings", overflow="fold")
+        for name in got.turns:
+            table.add_row(name, *_figures(got, name))
+        parts.append(table)
+    return Group(*parts, *(Text(line) for line in verdicts(result)))
+
+
+def _figures(got: Kind, name: str) -> Iterator[str]:
+    def median(figure: Callable[[Turn], float]) -> float:
+        return got.median(name, figure)
+
+    rates, ratio = [one.rate for one in got.turns[name]], got.ratio(name)
+    yield f"{statistics.median(rates):,.0f}"
+    yield f"{min(rates):,.0f} – {max(rates):,.0f}"
+    yield "" if ratio is None else f"{ratio:.2f} ×"
+    yield f"{median(lambda one: one.worker_us):,.0f}"
+    yield f"{median(lambda one: one.redis_us):,.0f}"
+    yield f"{median(lambda one: sum(one.commands.values())):.2f}"
+    yield f"{median(lambda one: one.mib):.1f}"
+    yield got.settings[name]
+
+
+def verdicts(result: throughput.Result) -> list[str]:
+    """What of `WANTED` is reached; nothing of what was not measured."""
+    told = []
+    for kind, name, others, who, wanted in WANTED:
+        got = result.kinds.get(kind)
+        if got is None or not {name, *others} <= got.turns.keys():
+            continue
+        ratio = _rate(got, [name]) / _rate(got, others)
+        told.append(f"{kind}: {name}, {ratio:.2f} × {who} ({reached(ratio >= wanted)} {wanted:g})")
+    return told
+
+
+def _rate(got: Kind, names: Collection[str]) -> float:
+    return max(got.median(name, lambda one: one.rate) for name in names)
+
+
+def started(result: latency.Result) -> RenderableType:
+    """How fast each sends, and how long its tasks wait until they start."""
+    sent = new_table(
+        f"one process sends {result.wanted.tasks:,} tasks; rounds: {result.wanted.rounds}; medians",
+        "sender",
+        "tasks/s",
+        "slowest – fastest",
+        "sender µs/task",
+        "beside `.delay()`",
+    )
+    stock = result.senders.get("Celery")
+    for name, one in result.senders.items():
+        ratio = one.rate / stock.rate if stock else None
+        sent.add_row(
+            name,
+            f"{one.rate:,.0f}",
+            f"{min(one.rates):,.0f} – {max(one.rates):,.0f}",
+            f"{statistics.median(one.cpu_us):,.0f}",
+            "" if ratio is None else f"{ratio:.2f} ×",
+        )
+    waits = new_table(
+        f"from being sent until started; low: {latency.LOW:g} tasks/s, half: half of what it can;"
+        f" {result.wanted.seconds:g} s each, rounds: {result.wanted.rounds}",
+        "contestant",
+        "low p50 ms",
+        "p99 ms",
+        "half tasks/s",
+        "half p50 ms",
+        "p99 ms",
+    )
+    for name, wait in result.waits.items():
+        low, half = ([f"{quantile(ms, share):.2f}" for share in (0.5, 0.99)] for ms in (wait.low, wait.half))
+        waits.add_row(name, *low, f"{wait.half_rate:,.0f}", *half)
+    return Group(sent, waits, *(Text(line) for line in start_verdicts(result)))
+
+
+def start_verdicts(result: latency.Result) -> list[str]:
+    """What is reached of sending, and of starting at low load."""
+    told = []
+    ours, stock = (result.senders.get(name) for name in ("Penstock", "Celery"))
+    if ours and stock:
+        ratio = ours.rate / stock.rate
+        told.append(f"sends {ratio:.2f} × stock's `.delay()` ({reached(ratio >= SEND_WANTED)} {SEND_WANTED:g})")
+    medians = {name: quantile(one.low, 0.5) for name, one in result.waits.items()}
+    if PENSTOCK in medians and STOCK[0] in medians:
+        to_stock, to_best = medians[PENSTOCK] / medians[STOCK[0]], medians[PENSTOCK] / min(medians.values())
+        told.append(
+            f"starts after {to_stock:.2f} × stock's median ({reached(to_stock < 1)} less than 1), {to_best:.2f} × the"
+            f" best one's ({reached(to_best <= START_WANTED)} {START_WANTED:g})"
+        )
+    return told
