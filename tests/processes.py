@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 
-def eventually(condition: Callable[[], Any], what: str, *, seconds: float = 40, every: float = 0.02) -> Any:
+def eventually(condition: Callable[[], Any], what: str, *, seconds: float = 90, every: float = 0.02) -> Any:
     """The first true answer of `condition`, or a failure that says what was waited for."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
