@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from cluster.command import Ended, deploy, doctor
 from cluster.namespace import Namespace
 from cluster.release import VERSION, Values, merged
 from cluster.suite import soon
 from cluster.values import SMALL, for_tests
+
+pytestmark = pytest.mark.slow
 
 UNSUCCESSFUL = 3
 FIXED: Values = {"autoscaling": {"enabled": False}}

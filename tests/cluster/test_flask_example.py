@@ -19,6 +19,8 @@ from cluster.suite import Suite, soon
 from cluster.values import QUICK, SMALL
 from cluster.watch import watching
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/flask-celery"
 README = (EXAMPLE / "README.md").read_text(encoding="utf-8")
 VALUES: dict[str, Any] = yaml.safe_load((EXAMPLE / "values.yaml").read_text(encoding="utf-8"))

@@ -10,6 +10,8 @@ from cluster.suite import Suite, soon
 from cluster.values import QUICK
 from cluster.watch import watching
 
+pytestmark = pytest.mark.slow
+
 IMAGE = {"repository": "penstock/test-shop", "tag": "dev"}
 THUMBNAILS, EXPORTS = "penstock-worker-thumbnails", "penstock-worker-exports"
 SEND = """

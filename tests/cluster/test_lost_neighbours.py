@@ -14,6 +14,8 @@ from cluster.suite import Suite, soon
 from cluster.values import for_tests, one_job_a_pod
 from cluster.watch import watching
 
+pytestmark = pytest.mark.slow
+
 GENERATION = "penstock-worker-generation"
 REDIS = "statefulset/penstock-redis"
 POSTS = 500
@@ -45,7 +47,7 @@ def redis_away(suite: Suite) -> Iterator[None]:
         suite.namespace.kubectl("scale", REDIS, "--replicas=1")
 
 
-@pytest.mark.parametrize("away", [60, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("away", [60, 120])
 def test_without_redis_nobody_restarts_no_replica_falls_and_accepted_jobs_run_later(
     suite: Suite, figure: Figure, away: int
 ) -> None:

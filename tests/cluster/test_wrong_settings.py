@@ -12,6 +12,8 @@ from cluster.release import merged
 from cluster.suite import Suite, soon
 from cluster.values import for_tests
 
+pytestmark = pytest.mark.slow
+
 RIGHT, WRONG = "the-right-one", "a-wrong-one"
 LOGIN = "redis-login"
 OF_KEDA = {"scaler_blind", "scaler_not_ready"}

@@ -3,10 +3,10 @@
 python tests/cluster/images/grown.py [--names]
 """
 
-import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,7 +20,7 @@ KNOWING = ("api", "scheduler", f"worker-{QUEUE}")
 
 def tag() -> str:
     """What stands behind the images' names."""
-    [version] = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     return f"{version}-{QUEUE}"
 
 
