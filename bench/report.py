@@ -1,12 +1,12 @@
 """What was measured, as tables with units and ratios."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from bench import accept, large_import, memory, stock_search, waiting, worker_throughput
 from bench.accept import CONNECTIONS, Round
 from bench.peers import throughput
-from rich.box import SIMPLE_HEAD
+from bench.tables import quantile, titled, verdict
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -29,7 +29,7 @@ MOST_IDLE, MOST_LONE_MS = 1.2, 5.0
 def accepted(result: accept.Result) -> RenderableType:
     """A line for each contestant, and what Penstock is beside each of them."""
     wanted = result.wanted
-    table = _table(
+    table = titled(
         f"jobs accepted over {CONNECTIONS} connections: {wanted.rounds} rounds of {wanted.seconds:g} s,"
         f" gunicorn workers: {wanted.workers}; medians of the rounds",
         "contestant",
@@ -57,7 +57,7 @@ def accepted(result: accept.Result) -> RenderableType:
 
 def _ratios(result: accept.Result) -> Table:
     first, *peers = result.rounds
-    table = _table(f"{first} beside each peer", "peer", "rate", "lone latency", "latency in turn")
+    table = titled(f"{first} beside each peer", "peer", "rate", "lone latency", "latency in turn")
     for peer in peers:
         rate, lone, in_turn = (
             result.median(first, figure) / result.median(peer, figure) for figure in (_rate, _lone, _in_turn)
@@ -69,7 +69,7 @@ def _ratios(result: accept.Result) -> Table:
 
 def remembered(result: memory.Result) -> RenderableType:
     """What the API took after each tenth of the requests."""
-    table = _table(
+    table = titled(
         f"the API's memory (PSS of gunicorn and {result.workers} workers) over {result.requests[-1]:,} requests,"
         f" {result.requests[-1] / result.seconds:,.0f} a second",
         "requests",
@@ -89,13 +89,13 @@ def remembered(result: memory.Result) -> RenderableType:
 
 def imported(result: large_import.Result) -> RenderableType:
     """The worker's memory, and the mails'."""
-    table = _table(f"a CSV of {result.rows:,} rows ({result.file_mib} MiB), imported in {result.seconds:.0f} s")
+    table = titled(f"a CSV of {result.rows:,} rows ({result.file_mib} MiB), imported in {result.seconds:.0f} s")
     table.add_column("of the dataset worker and its children")
     table.add_column("MiB PSS", justify="right")
     table.add_row("before the file", f"{result.resting_mib:.1f}")
     reached = "within" if result.memory.peak <= MOST_IMPORT_MIB else "above"
     table.add_row("highest during the import", f"{result.memory.peak:.1f} ({reached} {MOST_IMPORT_MIB})")
-    mails = _table("from a registration's POST until the mail server has its mail", "", "mails", "p50 ms", "p95 ms")
+    mails = titled("from a registration's POST until the mail server has its mail", "", "mails", "p50 ms", "p95 ms")
     for name, took in (("nothing else to do", result.idle_ms), ("during the import", result.busy_ms)):
         mails.add_row(name, f"{len(took)}", f"{quantile(took, 0.5):.1f}", f"{quantile(took, 0.95):.1f}")
     ratio = quantile(result.busy_ms, 0.5) / quantile(result.idle_ms, 0.5)
@@ -104,7 +104,7 @@ def imported(result: large_import.Result) -> RenderableType:
 
 def worked(result: worker_throughput.Result) -> RenderableType:
     """A line for each contestant, the ratio, and Penstock's memory."""
-    table = _table(
+    table = titled(
         f"tasks that do nothing, one saturated gevent worker: {result.wanted.rounds} rounds of about"
         f" {result.wanted.seconds:g} s; medians",
         "contestant",
@@ -135,8 +135,8 @@ def worked(result: worker_throughput.Result) -> RenderableType:
     # Those executed are at least as many as those sent, which only the watched run knows.
     commands = result.median(worker_throughput.PENSTOCK, lambda one: sum(one.executed.values()))
     told = (
-        f"{ratio:.2f} × the fastest stock settings ({_reached(ratio >= WORKER_WANTED)} {WORKER_WANTED:g});"
-        f" {commands:.2f} commands a task ({_reached(commands <= MOST_COMMANDS)} {MOST_COMMANDS:g})\n"
+        f"{ratio:.2f} × the fastest stock settings ({verdict(ratio >= WORKER_WANTED)} {WORKER_WANTED:g});"
+        f" {commands:.2f} commands a task ({verdict(commands <= MOST_COMMANDS)} {MOST_COMMANDS:g})\n"
         f"memory: {memory.mib[0]:.1f} MiB after {memory.tasks[0]:,} tasks, {memory.mib[-1]:.1f} MiB after"
         f" {memory.tasks[-1]:,} ({memory.growth:+.1f}), at most {max(memory.mib):.1f}"
     )
@@ -147,7 +147,7 @@ def searched(result: stock_search.Search) -> RenderableType:
     """A table for each stage, the fastest first."""
     tables = []
     for stage in dict.fromkeys(one.stage for one in result.tried):
-        table = _table(stage, "setting", "tasks/s", "slowest – fastest", "worker µs/task", "commands/task")
+        table = titled(stage, "setting", "tasks/s", "slowest – fastest", "worker µs/task", "commands/task")
         for one in sorted((one for one in result.tried if one.stage == stage), key=lambda one: -one.rate):
             table.add_row(
                 one.name,
@@ -163,7 +163,7 @@ def searched(result: stock_search.Search) -> RenderableType:
 def waited(result: waiting.Result) -> RenderableType:
     """What waiting costs, and how long a message waits."""
     wanted = result.wanted
-    alone = _table(
+    alone = titled(
         f"one worker: idle for {wanted.seconds:g} s, then {wanted.messages} lone messages, from push to start",
         "contestant",
         "commands/s sent",
@@ -173,7 +173,7 @@ def waited(result: waiting.Result) -> RenderableType:
         "p99 ms",
         "",
     )
-    crowd = _table(
+    crowd = titled(
         f"{wanted.consumers} consumers of one queue, {wanted.pushes} pushes",
         "contestant",
         "commands/push sent",
@@ -190,7 +190,7 @@ def waited(result: waiting.Result) -> RenderableType:
             f"{one.idle.connections}",
             f"{p50:.2f}",
             f"{quantile(one.lone_ms, 0.99):.2f}",
-            f"{_reached(sent <= MOST_IDLE)} {MOST_IDLE:g}/s, {_reached(p50 <= MOST_LONE_MS)} {MOST_LONE_MS:g} ms",
+            f"{verdict(sent <= MOST_IDLE)} {MOST_IDLE:g}/s, {verdict(p50 <= MOST_LONE_MS)} {MOST_LONE_MS:g} ms",
         )
         figures = (one.crowd.sent, one.crowd.executed, one.crowd.woken, one.crowd.idle)
         crowd.add_row(name, *(f"{figure:.1f}" for figure in figures))
@@ -201,7 +201,7 @@ def beside_peers(result: throughput.Result) -> RenderableType:
     """A table for each kind of task, Penstock first."""
     tables = []
     for kind, got in result.kinds.items():
-        table = _table(
+        table = titled(
             f"tasks: {kind}; rounds: {result.rounds}, of about {result.seconds:g} s; medians",
             "contestant",
             "tasks/s",
@@ -230,15 +230,6 @@ def beside_peers(result: throughput.Result) -> RenderableType:
     return Group(*tables)
 
 
-def _reached(reached: bool) -> str:
-    return "reaches" if reached else "misses"
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which that share lies. Not a number where there are no values."""
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
-
-
 def _rate(one: Round) -> float:
     return one.rate
 
@@ -261,10 +252,3 @@ def _in_turn(one: Round) -> float:
 
 def _cpu(part: str) -> Callable[[Round], float]:
     return lambda one: one.cpu[part]
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, min_width=len(title) + 2)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
-    return table
