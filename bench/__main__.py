@@ -9,7 +9,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accept, large_import, memory, plots, report, stock_search, waiting, worker_throughput
+from bench import (
+    accept,
+    large_import,
+    mail_backlog,
+    mail_report,
+    memory,
+    plots,
+    report,
+    stock_search,
+    waiting,
+    worker_throughput,
+)
 from bench.peers import throughput
 from bench.peers.work import KINDS
 from bench.running import ROOT, Ground, Machine, ground
@@ -50,7 +61,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all but peers by default")
-    parser.add_argument("--short", action="store_true", help="all of it in about two minutes, for a first look")
+    parser.add_argument("--short", action="store_true", help="all of it in some five minutes, for a first look")
     parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
     parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
     parser.add_argument("--lone-seconds", type=float, default=4, help="of lone requests in each round (default 4)")
@@ -63,6 +74,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--search", action="store_true", help="worker: search stock's fastest settings, and keep them")
     parser.add_argument("--idle-seconds", type=float, default=30, help="of looking at an idle worker (default 30)")
     parser.add_argument("--consumers", type=int, default=50, help="of one queue, when a message is pushed (50)")
+    parser.add_argument("--mail-rounds", type=int, default=3, help="of mails behind imports, for each (default 3)")
+    parser.add_argument("--imports", type=int, default=30, help="that the mails are behind of (default 30)")
+    parser.add_argument("--import-rows", type=int, default=330_000, help="of each of them, some 2 s (default 330,000)")
+    parser.add_argument("--mail-rate", type=float, default=10, help="mails a second (default 10)")
+    parser.add_argument("--mail-seconds", type=float, default=30, help="of mails (default 30)")
+    parser.add_argument("--patience", type=float, default=120, help="seconds for the last mail to come (default 120)")
     parser.add_argument("--kind", action="append", choices=KINDS, help="peers: of tasks; again for more (all)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="peers: one; again for more")
     given = parser.parse_args()
@@ -75,6 +92,7 @@ def _arguments() -> argparse.Namespace:
             given.worker_rounds = 1
         given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
         given.requests, given.rows, given.mails = 20_000, 50_000, 10
+        given.mail_rounds, given.imports, given.mail_seconds, given.patience = 1, 5, 5, 20
     return given
 
 
@@ -98,6 +116,15 @@ def _import(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -
     result = large_import.measure(ready, given.rows, given.mails, say)
     plots.imported(result, picture)
     return result, report.imported(result)
+
+
+def _mail(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    wanted = mail_backlog.Wanted(
+        given.mail_rounds, given.imports, given.import_rows, given.mail_rate, given.mail_seconds, given.patience
+    )
+    result = mail_backlog.measure(ready.folder, wanted, say)
+    plots.mailed(result, picture)
+    return result, mail_report.mailed(result)
 
 
 def _worker(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
@@ -130,6 +157,7 @@ _MEASURES = {
     "accept": _accept,
     "memory": _memory,
     "import": _import,
+    "mail": _mail,
     "worker": _worker,
     "waiting": _waiting,
     "peers": _peers,

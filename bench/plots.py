@@ -6,7 +6,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from bench import accept, large_import, memory, stock_search, waiting, worker_throughput
+from bench import accept, large_import, mail_backlog, memory, stock_search, waiting, worker_throughput
 from bench.peers import throughput
 from bench.report import MOST_IMPORT_MIB
 from matplotlib import pyplot
@@ -105,6 +105,26 @@ def beside_peers(result: throughput.Result, path: Path) -> None:
         axes.barh(names, rates, xerr=[lowest, highest])
         axes.set(title=f"tasks: {kind}", xlabel="tasks/s", xlim=(0, None))
     _save(path)
+
+
+def mailed(result: mail_backlog.Result, path: Path) -> None:
+    """How long each mail waited, by when it was posted; a triangle is one that had not come."""
+    _, axes = pyplot.subplots(figsize=(10, 6))
+    for number, (name, turns) in enumerate(result.turns.items()):
+        for came, marker in ((True, "."), (False, "^")):
+            points = [point for turn in turns for point in _points(turn, result.wanted.rate, came=came)]
+            if points:
+                posted, waited = zip(*points, strict=True)
+                axes.scatter(posted, waited, s=12, marker=marker, color=f"C{number}", label=name)
+    axes.set(title="a mail behind imports", xlabel="posted at, s", ylabel="seconds until it came", yscale="log")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(path)
+
+
+def _points(turn: mail_backlog.Turn, rate: float, *, came: bool) -> list[tuple[float, float]]:
+    seen = enumerate(zip(turn.waited, turn.missing, strict=True))
+    return [(number / rate, waited) for number, (waited, is_missing) in seen if is_missing != came]
 
 
 def _shares(axes: Axes, values: list[float], name: str) -> None:
