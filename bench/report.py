@@ -7,6 +7,7 @@ from bench import accept, large_import, memory, stock_search, waiting, worker_th
 from bench.accept import CONNECTIONS, Round
 from bench.peers import throughput
 from bench.tables import quantile, titled, verdict
+from bench.worker_throughput import CELERY, PENSTOCK
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -163,15 +164,13 @@ def searched(result: stock_search.Search) -> RenderableType:
 def waited(result: waiting.Result) -> RenderableType:
     """What waiting costs, and how long a message waits."""
     wanted = result.wanted
-    alone = titled(
-        f"one worker: idle for {wanted.seconds:g} s, then {wanted.messages} lone messages, from push to start",
+    costs = titled(
+        f"one worker, idle for {wanted.seconds:g} s",
         "contestant",
-        "commands/s sent",
-        "executed/s",
-        "connections",
-        "median ms",
-        "p99 ms",
-        "",
+        *next(iter(result.waited.values())).idle.costs,
+    )
+    alone = titled(
+        f"the same worker, {wanted.messages} lone messages, from push to start", "contestant", "median ms", "p99 ms", ""
     )
     crowd = titled(
         f"{wanted.consumers} consumers of one queue, {wanted.pushes} pushes",
@@ -182,19 +181,24 @@ def waited(result: waiting.Result) -> RenderableType:
         "idle commands/s, all",
     )
     for name, one in result.waited.items():
-        sent, p50 = sum(one.idle.sent.values()), quantile(one.lone_ms, 0.5)
+        costs.add_row(name, *(f"{figure:.2f}" for figure in one.idle.costs.values()))
+        sent, p50 = one.idle.costs["commands/s sent"], quantile(one.lone_ms, 0.5)
         alone.add_row(
             name,
-            f"{sent:.2f}",
-            f"{one.idle.executed:.2f}",
-            f"{one.idle.connections}",
             f"{p50:.2f}",
             f"{quantile(one.lone_ms, 0.99):.2f}",
             f"{verdict(sent <= MOST_IDLE)} {MOST_IDLE:g}/s, {verdict(p50 <= MOST_LONE_MS)} {MOST_LONE_MS:g} ms",
         )
         figures = (one.crowd.sent, one.crowd.executed, one.crowd.woken, one.crowd.idle)
         crowd.add_row(name, *(f"{figure:.1f}" for figure in figures))
-    return Group(alone, crowd)
+    costs.add_row(PENSTOCK, *beside_stock(result))
+    return Group(costs, alone, crowd)
+
+
+def beside_stock(result: waiting.Result) -> list[str]:
+    """For each of an idle worker's costs, whether Penstock's is at or below stock's."""
+    ours, stock = (result.waited[name].idle.costs for name in (PENSTOCK, CELERY))
+    return ["above stock's" if ours[name] > stock[name] else "at or below" for name in ours]
 
 
 def beside_peers(result: throughput.Result) -> RenderableType:
