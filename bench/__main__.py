@@ -11,13 +11,14 @@ from typing import Any
 
 from bench import (
     accept,
+    drain,
     large_import,
     mail_backlog,
-    mail_report,
     memory,
     plots,
     report,
     stock_search,
+    suite_report,
     waiting,
     worker_throughput,
 )
@@ -60,7 +61,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all but peers by default")
+    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all but peers and drain by default")
     parser.add_argument("--short", action="store_true", help="all of it in some five minutes, for a first look")
     parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
     parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
@@ -80,10 +81,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--mail-rate", type=float, default=10, help="mails a second (default 10)")
     parser.add_argument("--mail-seconds", type=float, default=30, help="of mails (default 30)")
     parser.add_argument("--patience", type=float, default=120, help="seconds for the last mail to come (default 120)")
+    parser.add_argument("--drain-rounds", type=int, default=1, help="of a full queue, for each (default 1)")
+    parser.add_argument("--drain-jobs", type=int, default=100_000, help="in it, a multiple of 100 (default 100,000)")
     parser.add_argument("--kind", action="append", choices=KINDS, help="peers: of tasks; again for more (all)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="peers: one; again for more")
     given = parser.parse_args()
-    given.what = given.what or [name for name in _MEASURES if name != "peers"]
+    given.what = given.what or [name for name in _MEASURES if name not in ("peers", "drain")]
+    if given.drain_jobs % 100 or given.drain_jobs < 100:
+        parser.error("--drain-jobs must be a multiple of 100")
     given.lone_messages, given.pushes = 200, 40
     if given.short:
         given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
@@ -92,6 +97,7 @@ def _arguments() -> argparse.Namespace:
             given.worker_rounds = 1
         given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
         given.requests, given.rows, given.mails = 20_000, 50_000, 10
+        given.drain_rounds, given.drain_jobs = 1, 2_000
         given.mail_rounds, given.imports, given.mail_seconds, given.patience = 1, 5, 5, 20
     return given
 
@@ -124,7 +130,13 @@ def _mail(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> 
     )
     result = mail_backlog.measure(ready.folder, wanted, say)
     plots.mailed(result, picture)
-    return result, mail_report.mailed(result)
+    return result, suite_report.mailed(result)
+
+
+def _drain(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    result = drain.measure(ready.folder, drain.Wanted(given.drain_rounds, given.drain_jobs), say)
+    plots.drained(result, picture)
+    return result, suite_report.drained(result)
 
 
 def _worker(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
@@ -158,6 +170,7 @@ _MEASURES = {
     "memory": _memory,
     "import": _import,
     "mail": _mail,
+    "drain": _drain,
     "worker": _worker,
     "waiting": _waiting,
     "peers": _peers,

@@ -136,7 +136,7 @@ def take_turn(ground: Ground, name: str, wanted: Wanted, file: Path, amount: int
                 while not mailbox.got.keys() >= set(addresses) and time.monotonic() < deadline:
                     time.sleep(EVERY)
                 turn.note(due, [mailbox.got.get(address, [inf])[0] for address in addresses], deadline)
-    turn.faults += mail_faults(addresses, mailbox.got, _states_of_mails(ground.database))
+    turn.faults += mail_faults(addresses, mailbox.got, states_of_mails(ground.database))
     turn.faults += import_faults(ground.database, wanted, amount)
     return turn
 
@@ -160,7 +160,8 @@ def _ended_imports(database: Engine) -> int:
         return connection.execute(query).scalar_one()
 
 
-def _states_of_mails(database: Engine) -> dict[str, str]:
+def states_of_mails(database: Engine) -> dict[str, str]:
+    """What the ledger says of each mail's job, by address."""
     email = jobs.c.payload["email"].astext
     query = select(email, jobs.c.state).where(jobs.c.task == REGISTRATION_CONFIRMATION.name)
     with database.connect() as connection:

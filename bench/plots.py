@@ -6,7 +6,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from bench import accept, large_import, mail_backlog, memory, stock_search, waiting, worker_throughput
+from bench import accept, drain, large_import, mail_backlog, memory, stock_search, waiting, worker_throughput
 from bench.peers import throughput
 from bench.report import MOST_IMPORT_MIB
 from matplotlib import pyplot
@@ -125,6 +125,19 @@ def mailed(result: mail_backlog.Result, path: Path) -> None:
 def _points(turn: mail_backlog.Turn, rate: float, *, came: bool) -> list[tuple[float, float]]:
     seen = enumerate(zip(turn.waited, turn.missing, strict=True))
     return [(number / rate, waited) for number, (waited, is_missing) in seen if is_missing != came]
+
+
+def drained(result: drain.Result, path: Path) -> None:
+    """Jobs left over time; a line for each round."""
+    _, axes = pyplot.subplots(figsize=(10, 6))
+    for number, (name, turns) in enumerate(result.turns.items()):
+        for turn in turns:
+            total = [sum(left) for left in zip(*turn.left.values(), strict=True)]
+            axes.plot(turn.seconds, total, color=f"C{number}", label=name if turn is turns[0] else None)
+    axes.set(title="full queues are drained", xlabel="s", ylabel="jobs left", xlim=(0, None), ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(path)
 
 
 def _shares(axes: Axes, values: list[float], name: str) -> None:

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from bench.large_import import AMOUNT
 from bench.mail_backlog import Result, Turn, Wanted, import_faults, mail_faults, post
-from bench.mail_report import mailed
 from bench.running import ROOT
+from bench.suite_report import mailed
 from bench.whole_suite import SHARED, SPLIT, STOCK
 from rich.console import Console
 from sqlalchemy import insert, update

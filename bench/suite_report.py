@@ -1,8 +1,8 @@
-"""Mails behind a backlog, as a table."""
+"""What was measured of the whole suite, as tables."""
 
-from bench.mail_backlog import Result
+from bench import drain, mail_backlog
 from bench.tables import titled, verdict
-from bench.whole_suite import SPLIT
+from bench.whole_suite import SHARED, SPLIT
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -10,7 +10,7 @@ WANTED = 100.0
 """Times as long a median mail shall wait for a shared worker as for its own."""
 
 
-def mailed(result: Result) -> RenderableType:
+def mailed(result: mail_backlog.Result) -> RenderableType:
     """A line for each contestant, and how many times as long the others' median mail waits."""
     wanted = result.wanted
     table = titled(
@@ -52,9 +52,35 @@ def mailed(result: Result) -> RenderableType:
     return Group(table, Text("\n".join(told)))
 
 
-def _bound(result: Result, name: str) -> str:
+def _bound(result: mail_backlog.Result, name: str) -> str:
     return "≥ " if result.is_bound(name, result.median(name, 0.5)) else ""
 
 
-def _shown(result: Result, name: str, seconds: float) -> str:
+def _shown(result: mail_backlog.Result, name: str, seconds: float) -> str:
     return f"{'≥ ' if result.is_bound(name, seconds) else ''}{seconds:.3f}"
+
+
+def drained(result: drain.Result) -> RenderableType:
+    """A line for each contestant, and the ratio."""
+    kinds = ", ".join(f"{count} % {task}" for task, count in drain.OF_A_HUNDRED.items())
+    table = titled(
+        f"{result.wanted.jobs:,} jobs ({kinds}) drained from full queues; rounds: {result.wanted.rounds}, medians",
+        "contestant",
+        "seconds",
+        "fastest – slowest",
+        "jobs/s",
+        *(f"{queue.name} empty after s" for queue in drain.FILLED),
+        "mail server's core",
+    )
+    for name, turns in result.turns.items():
+        took = result.median(name, lambda one: one.took)
+        table.add_row(
+            name,
+            f"{took:,.1f}",
+            f"{min(turn.took for turn in turns):,.1f} – {max(turn.took for turn in turns):,.1f}",
+            f"{result.wanted.jobs / took:,.0f}",
+            *(f"{result.median(name, drain.until_empty(queue)):,.1f}" for queue in drain.FILLED),
+            f"{result.median(name, lambda one: one.own_cpu / one.took):.0%}",
+        )
+    ratio = result.median(SHARED, lambda one: one.took) / result.median(SPLIT, lambda one: one.took)
+    return Group(table, Text(f"the single worker takes {ratio:.2f} × as long as a worker for each queue"))
