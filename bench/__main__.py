@@ -60,6 +60,25 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
+    parser = _parser()
+    given = parser.parse_args()
+    given.what = given.what or [name for name in _MEASURES if name not in ("peers", "drain")]
+    if given.drain_jobs % 100 or given.drain_jobs < 100:
+        parser.error("--drain-jobs must be a multiple of 100")
+    given.lone_messages, given.pushes = 200, 40
+    if given.short:
+        given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
+        given.lone_messages, given.pushes = 40, 10
+        if given.what == ["peers"]:
+            given.worker_rounds = 1
+        given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
+        given.requests, given.rows, given.mails = 20_000, 50_000, 10
+        given.drain_rounds, given.drain_jobs = 1, 2_000
+        given.mail_rounds, given.imports, given.mail_seconds, given.patience = 1, 5, 5, 20
+    return given
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all but peers and drain by default")
     parser.add_argument("--short", action="store_true", help="all of it in some five minutes, for a first look")
@@ -85,21 +104,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--drain-jobs", type=int, default=100_000, help="in it, a multiple of 100 (default 100,000)")
     parser.add_argument("--kind", action="append", choices=KINDS, help="peers: of tasks; again for more (all)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="peers: one; again for more")
-    given = parser.parse_args()
-    given.what = given.what or [name for name in _MEASURES if name not in ("peers", "drain")]
-    if given.drain_jobs % 100 or given.drain_jobs < 100:
-        parser.error("--drain-jobs must be a multiple of 100")
-    given.lone_messages, given.pushes = 200, 40
-    if given.short:
-        given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
-        given.lone_messages, given.pushes = 40, 10
-        if given.what == ["peers"]:
-            given.worker_rounds = 1
-        given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
-        given.requests, given.rows, given.mails = 20_000, 50_000, 10
-        given.drain_rounds, given.drain_jobs = 1, 2_000
-        given.mail_rounds, given.imports, given.mail_seconds, given.patience = 1, 5, 5, 20
-    return given
+    return parser
 
 
 Say = Callable[[str], None]

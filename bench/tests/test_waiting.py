@@ -58,9 +58,7 @@ def process():
 def test_time_and_memory_of_a_child_are_counted(bench, process):
     busy = idle_costs(bench, process(HAS_A_CHILD_THAT_BURNS), 0.5)
     quiet = idle_costs(bench, process(SLEEPS), 0.5)
-    # Of a core that others may want too.
-    assert 50 < busy.cpu_ms < 1100
-    assert quiet.cpu_ms < 30
+    assert quiet.cpu_ms < 20 < busy.cpu_ms
     assert quiet.pss_mib < SIZE < busy.pss_mib < 2 * SIZE
 
 
