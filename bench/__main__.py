@@ -9,7 +9,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accept, large_import, memory, plots, report, stock_search, waiting, worker_throughput
+from bench import (
+    accept,
+    drain,
+    large_import,
+    mail_backlog,
+    memory,
+    plots,
+    report,
+    stock_search,
+    suite_report,
+    waiting,
+    worker_throughput,
+)
 from bench.peers import latency, throughput
 from bench.peers import plots as peer_plots
 from bench.peers import report as peer_report
@@ -22,8 +34,8 @@ from rich.table import Table
 RESULTS = ROOT / "bench" / "results"
 
 
-BESIDE_PEERS = {"peers", "latency"}
-"""Measures that are taken when they are named only: they need the peers, and their time."""
+WHEN_NAMED = {"peers", "latency", "drain"}
+"""Measures that are taken when they are named only: they need the peers, or much time."""
 
 
 def main() -> int:
@@ -54,9 +66,28 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
+    parser = _parser()
+    given = parser.parse_args()
+    given.what = given.what or [name for name in _MEASURES if name not in WHEN_NAMED]
+    if given.drain_jobs % 100 or given.drain_jobs < 100:
+        parser.error("--drain-jobs must be a multiple of 100")
+    given.lone_messages, given.pushes = 200, 40
+    if given.short:
+        given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
+        given.lone_messages, given.pushes = 40, 10
+        if set(given.what) <= WHEN_NAMED:
+            given.worker_rounds, given.sent = 1, 500
+        given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
+        given.requests, given.rows, given.mails = 20_000, 50_000, 10
+        given.drain_rounds, given.drain_jobs = 1, 2_000
+        given.mail_rounds, given.imports, given.mail_seconds, given.patience = 1, 5, 5, 20
+    return given
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all but peers and latency by default")
-    parser.add_argument("--short", action="store_true", help="all of it in about two minutes, for a first look")
+    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all but peers, latency and drain by default")
+    parser.add_argument("--short", action="store_true", help="all of it in some five minutes, for a first look")
     parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
     parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
     parser.add_argument("--lone-seconds", type=float, default=4, help="of lone requests in each round (default 4)")
@@ -69,20 +100,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--search", action="store_true", help="worker: search stock's fastest settings, and keep them")
     parser.add_argument("--idle-seconds", type=float, default=30, help="of looking at an idle worker (default 30)")
     parser.add_argument("--consumers", type=int, default=50, help="of one queue, when a message is pushed (50)")
+    parser.add_argument("--mail-rounds", type=int, default=3, help="of mails behind imports, for each (default 3)")
+    parser.add_argument("--imports", type=int, default=30, help="that the mails are behind of (default 30)")
+    parser.add_argument("--import-rows", type=int, default=330_000, help="of each of them, some 2 s (default 330,000)")
+    parser.add_argument("--mail-rate", type=float, default=10, help="mails a second (default 10)")
+    parser.add_argument("--mail-seconds", type=float, default=30, help="of mails (default 30)")
+    parser.add_argument("--patience", type=float, default=120, help="seconds for the last mail to come (default 120)")
+    parser.add_argument("--drain-rounds", type=int, default=1, help="of a full queue, for each (default 1)")
+    parser.add_argument("--drain-jobs", type=int, default=100_000, help="in it, a multiple of 100 (default 100,000)")
     parser.add_argument("--kind", action="append", choices=KINDS, help="peers: of tasks; again for more (all)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="peers: one; again for more")
     parser.add_argument("--sent", type=int, default=5000, help="latency: tasks that are sent at once (default 5,000)")
-    given = parser.parse_args()
-    given.what = given.what or [name for name in _MEASURES if name not in BESIDE_PEERS]
-    given.lone_messages, given.pushes = 200, 40
-    if given.short:
-        given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
-        given.lone_messages, given.pushes = 40, 10
-        if set(given.what) <= BESIDE_PEERS:
-            given.worker_rounds, given.sent = 1, 500
-        given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
-        given.requests, given.rows, given.mails = 20_000, 50_000, 10
-    return given
+    return parser
 
 
 Say = Callable[[str], None]
@@ -105,6 +134,21 @@ def _import(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -
     result = large_import.measure(ready, given.rows, given.mails, say)
     plots.imported(result, picture)
     return result, report.imported(result)
+
+
+def _mail(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    wanted = mail_backlog.Wanted(
+        given.mail_rounds, given.imports, given.import_rows, given.mail_rate, given.mail_seconds, given.patience
+    )
+    result = mail_backlog.measure(ready.folder, wanted, say)
+    plots.mailed(result, picture)
+    return result, suite_report.mailed(result)
+
+
+def _drain(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    result = drain.measure(ready.folder, drain.Wanted(given.drain_rounds, given.drain_jobs), say)
+    plots.drained(result, picture)
+    return result, suite_report.drained(result)
 
 
 def _worker(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
@@ -144,6 +188,8 @@ _MEASURES = {
     "accept": _accept,
     "memory": _memory,
     "import": _import,
+    "mail": _mail,
+    "drain": _drain,
     "worker": _worker,
     "waiting": _waiting,
     "peers": _peers,

@@ -5,25 +5,19 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import httpx
 import psutil
-from aiosmtpd.controller import Controller
 from bench.pss import Samples, sampling
-from bench.running import UNLIMITED, Ground
+from bench.running import Ground
+from bench.whole_suite import Mailbox, Suite
 from sqlalchemy import BigInteger, Engine, cast, func, select
 
-from penstock_cli.local import suite
-from penstock_cli.local.ports import HOST, free_port
-from penstock_cli.local.state import State
-from penstock_cli.settings import CliSettings
 from penstock_contracts.queues import DATASET
 from penstock_runtime.schema import dataset_rows
-from penstock_runtime.settings import load
 
 HEADER = "order,day,branch,customer,item,quantity,price,note"
 BRANCHES = ("North", "South", "East", "West", "上海", "北京")
@@ -77,27 +71,6 @@ def measure(ground: Ground, rows: int, mails: int, say: Callable[[str], None]) -
     return result
 
 
-class Mailbox:
-    """A mail server that only notes when it got a mail for whom."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.got: dict[str, list[float]] = {}
-        self._controller = Controller(self, HOST, self.port)
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        """Called by aiosmtpd with a whole mail."""
-        self.got.setdefault(envelope.rcpt_tos[0], []).append(time.monotonic())
-        return "250 taken"
-
-    def __enter__(self) -> "Mailbox":
-        self._controller.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._controller.stop()
-
-
 def write_csv(path: Path, rows: int) -> int:
     """A table of orders, always the same one; returns the sum of its quantities."""
     drawn, total = random.Random(1), 0
@@ -117,29 +90,11 @@ def write_csv(path: Path, rows: int) -> int:
 @contextmanager
 def _suite(ground: Ground, smtp_port: int) -> Iterator[tuple[httpx.Client, psutil.Process]]:
     """A client of the API, and the dataset worker."""
-    settings = load(
-        CliSettings,
-        CELERY_BROKER_URL=ground.redis_url,
-        PENSTOCK_DATABASE_URL=ground.database_url,
-        smtp_host=HOST,
-        log_format="json",
-    )
-    ports = suite.Ports(free_port(), 0, smtp_port, 0, 0)
-    more = {
-        "PENSTOCK_SMTP_HOST": HOST,
-        "PENSTOCK_SMTP_PORT": str(smtp_port),
-        "PENSTOCK_REGISTRATION_RATE": UNLIMITED,
-        "PENSTOCK_API_ADDRESS_RATE": UNLIMITED,
-        "PENSTOCK_API_KEY_RATE": UNLIMITED,
-    }
-    programs = [
-        replace(program, environment={**program.environment, **more})
-        for program in suite.services(State(ground.folder), settings, ports, "a key that only this run knows")
-    ]
-    processes = ground.start(*programs)
-    worker = next(found for program, found in zip(programs, processes, strict=True) if program.name == DATASET.service)
-    headers = {"Authorization": f"Bearer {ground.key}"}
-    with httpx.Client(base_url=ports.api_url, headers=headers, timeout=60, trust_env=False) as client:
+    suite = Suite.of(ground, smtp_port)
+    processes = ground.start(*suite.programs)
+    started = zip(suite.programs, processes, strict=True)
+    worker = next(process for program, process in started if program.name == DATASET.service)
+    with suite.client() as client:
         yield client, worker
 
 

@@ -6,7 +6,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from bench import accept, large_import, memory, stock_search, waiting, worker_throughput
+from bench import accept, drain, large_import, mail_backlog, memory, stock_search, waiting, worker_throughput
 from bench.report import MOST_IMPORT_MIB
 from matplotlib import pyplot
 from matplotlib.axes import Axes
@@ -89,6 +89,39 @@ def waited(result: waiting.Result, path: Path) -> None:
     for name, one in result.waited.items():
         shares(axes, one.lone_ms, name)
     axes.set(title="a lone message, from push to start", xlabel="ms", ylabel="share of messages")
+    axes.legend()
+    save(path)
+
+
+def mailed(result: mail_backlog.Result, path: Path) -> None:
+    """How long each mail waited, by when it was posted; a triangle is one that had not come."""
+    _, axes = pyplot.subplots(figsize=(10, 6))
+    for number, (name, turns) in enumerate(result.turns.items()):
+        for came, marker in ((True, "."), (False, "^")):
+            points = [point for turn in turns for point in _points(turn, result.wanted.rate, came=came)]
+            if points:
+                posted, waited = zip(*points, strict=True)
+                axes.scatter(posted, waited, s=12, marker=marker, color=f"C{number}", label=name)
+    axes.set(title="a mail behind imports", xlabel="posted at, s", ylabel="seconds until it came", yscale="log")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    save(path)
+
+
+def _points(turn: mail_backlog.Turn, rate: float, *, came: bool) -> list[tuple[float, float]]:
+    seen = enumerate(zip(turn.waited, turn.missing, strict=True))
+    return [(number / rate, waited) for number, (waited, is_missing) in seen if is_missing != came]
+
+
+def drained(result: drain.Result, path: Path) -> None:
+    """Jobs left over time; a line for each round."""
+    _, axes = pyplot.subplots(figsize=(10, 6))
+    for number, (name, turns) in enumerate(result.turns.items()):
+        for turn in turns:
+            total = [sum(left) for left in zip(*turn.left.values(), strict=True)]
+            axes.plot(turn.seconds, total, color=f"C{number}", label=name if turn is turns[0] else None)
+    axes.set(title="full queues are drained", xlabel="s", ylabel="jobs left", xlim=(0, None), ylim=(0, None))
+    axes.grid(alpha=0.3)
     axes.legend()
     save(path)
 

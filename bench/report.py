@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from bench import accept, large_import, memory, stock_search, waiting, worker_throughput
 from bench.accept import CONNECTIONS, Round
-from bench.tables import new_table, quantile, reached
+from bench.tables import quantile, titled, verdict
+from bench.worker_throughput import CELERY, PENSTOCK
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -28,7 +29,7 @@ MOST_IDLE, MOST_LONE_MS = 1.2, 5.0
 def accepted(result: accept.Result) -> RenderableType:
     """A line for each contestant, and what Penstock is beside each of them."""
     wanted = result.wanted
-    table = new_table(
+    table = titled(
         f"jobs accepted over {CONNECTIONS} connections: {wanted.rounds} rounds of {wanted.seconds:g} s,"
         f" gunicorn workers: {wanted.workers}; medians of the rounds",
         "contestant",
@@ -56,7 +57,7 @@ def accepted(result: accept.Result) -> RenderableType:
 
 def _ratios(result: accept.Result) -> Table:
     first, *peers = result.rounds
-    table = new_table(f"{first} beside each peer", "peer", "rate", "lone latency", "latency in turn")
+    table = titled(f"{first} beside each peer", "peer", "rate", "lone latency", "latency in turn")
     for peer in peers:
         rate, lone, in_turn = (
             result.median(first, figure) / result.median(peer, figure) for figure in (_rate, _lone, _in_turn)
@@ -68,7 +69,7 @@ def _ratios(result: accept.Result) -> Table:
 
 def remembered(result: memory.Result) -> RenderableType:
     """What the API took after each tenth of the requests."""
-    table = new_table(
+    table = titled(
         f"the API's memory (PSS of gunicorn and {result.workers} workers) over {result.requests[-1]:,} requests,"
         f" {result.requests[-1] / result.seconds:,.0f} a second",
         "requests",
@@ -88,13 +89,13 @@ def remembered(result: memory.Result) -> RenderableType:
 
 def imported(result: large_import.Result) -> RenderableType:
     """The worker's memory, and the mails'."""
-    table = new_table(f"a CSV of {result.rows:,} rows ({result.file_mib} MiB), imported in {result.seconds:.0f} s")
+    table = titled(f"a CSV of {result.rows:,} rows ({result.file_mib} MiB), imported in {result.seconds:.0f} s")
     table.add_column("of the dataset worker and its children")
     table.add_column("MiB PSS", justify="right")
     table.add_row("before the file", f"{result.resting_mib:.1f}")
     reached = "within" if result.memory.peak <= MOST_IMPORT_MIB else "above"
     table.add_row("highest during the import", f"{result.memory.peak:.1f} ({reached} {MOST_IMPORT_MIB})")
-    mails = new_table("from a registration's POST until the mail server has its mail", "", "mails", "p50 ms", "p95 ms")
+    mails = titled("from a registration's POST until the mail server has its mail", "", "mails", "p50 ms", "p95 ms")
     for name, took in (("nothing else to do", result.idle_ms), ("during the import", result.busy_ms)):
         mails.add_row(name, f"{len(took)}", f"{quantile(took, 0.5):.1f}", f"{quantile(took, 0.95):.1f}")
     ratio = quantile(result.busy_ms, 0.5) / quantile(result.idle_ms, 0.5)
@@ -103,7 +104,7 @@ def imported(result: large_import.Result) -> RenderableType:
 
 def worked(result: worker_throughput.Result) -> RenderableType:
     """A line for each contestant, the ratio, and Penstock's memory."""
-    table = new_table(
+    table = titled(
         f"tasks that do nothing, one saturated gevent worker: {result.wanted.rounds} rounds of about"
         f" {result.wanted.seconds:g} s; medians",
         "contestant",
@@ -134,8 +135,8 @@ def worked(result: worker_throughput.Result) -> RenderableType:
     # Those executed are at least as many as those sent, which only the watched run knows.
     commands = result.median(worker_throughput.PENSTOCK, lambda one: sum(one.executed.values()))
     told = (
-        f"{ratio:.2f} × the fastest stock settings ({reached(ratio >= WORKER_WANTED)} {WORKER_WANTED:g});"
-        f" {commands:.2f} commands a task ({reached(commands <= MOST_COMMANDS)} {MOST_COMMANDS:g})\n"
+        f"{ratio:.2f} × the fastest stock settings ({verdict(ratio >= WORKER_WANTED)} {WORKER_WANTED:g});"
+        f" {commands:.2f} commands a task ({verdict(commands <= MOST_COMMANDS)} {MOST_COMMANDS:g})\n"
         f"memory: {memory.mib[0]:.1f} MiB after {memory.tasks[0]:,} tasks, {memory.mib[-1]:.1f} MiB after"
         f" {memory.tasks[-1]:,} ({memory.growth:+.1f}), at most {max(memory.mib):.1f}"
     )
@@ -146,7 +147,7 @@ def searched(result: stock_search.Search) -> RenderableType:
     """A table for each stage, the fastest first."""
     tables = []
     for stage in dict.fromkeys(one.stage for one in result.tried):
-        table = new_table(stage, "setting", "tasks/s", "slowest – fastest", "worker µs/task", "commands/task")
+        table = titled(stage, "setting", "tasks/s", "slowest – fastest", "worker µs/task", "commands/task")
         for one in sorted((one for one in result.tried if one.stage == stage), key=lambda one: -one.rate):
             table.add_row(
                 one.name,
@@ -162,17 +163,15 @@ def searched(result: stock_search.Search) -> RenderableType:
 def waited(result: waiting.Result) -> RenderableType:
     """What waiting costs, and how long a message waits."""
     wanted = result.wanted
-    alone = new_table(
-        f"one worker: idle for {wanted.seconds:g} s, then {wanted.messages} lone messages, from push to start",
+    costs = titled(
+        f"one worker, idle for {wanted.seconds:g} s",
         "contestant",
-        "commands/s sent",
-        "executed/s",
-        "connections",
-        "median ms",
-        "p99 ms",
-        "",
+        *next(iter(result.waited.values())).idle.costs,
     )
-    crowd = new_table(
+    alone = titled(
+        f"the same worker, {wanted.messages} lone messages, from push to start", "contestant", "median ms", "p99 ms", ""
+    )
+    crowd = titled(
         f"{wanted.consumers} consumers of one queue, {wanted.pushes} pushes",
         "contestant",
         "commands/push sent",
@@ -181,19 +180,24 @@ def waited(result: waiting.Result) -> RenderableType:
         "idle commands/s, all",
     )
     for name, one in result.waited.items():
-        sent, p50 = sum(one.idle.sent.values()), quantile(one.lone_ms, 0.5)
+        costs.add_row(name, *(f"{figure:.2f}" for figure in one.idle.costs.values()))
+        sent, p50 = one.idle.costs["commands/s sent"], quantile(one.lone_ms, 0.5)
         alone.add_row(
             name,
-            f"{sent:.2f}",
-            f"{one.idle.executed:.2f}",
-            f"{one.idle.connections}",
             f"{p50:.2f}",
             f"{quantile(one.lone_ms, 0.99):.2f}",
-            f"{reached(sent <= MOST_IDLE)} {MOST_IDLE:g}/s, {reached(p50 <= MOST_LONE_MS)} {MOST_LONE_MS:g} ms",
+            f"{verdict(sent <= MOST_IDLE)} {MOST_IDLE:g}/s, {verdict(p50 <= MOST_LONE_MS)} {MOST_LONE_MS:g} ms",
         )
         figures = (one.crowd.sent, one.crowd.executed, one.crowd.woken, one.crowd.idle)
         crowd.add_row(name, *(f"{figure:.1f}" for figure in figures))
-    return Group(alone, crowd)
+    costs.add_row(PENSTOCK, *beside_stock(result))
+    return Group(costs, alone, crowd)
+
+
+def beside_stock(result: waiting.Result) -> list[str]:
+    """For each of an idle worker's costs, whether Penstock's is at or below stock's."""
+    ours, stock = (result.waited[name].idle.costs for name in (PENSTOCK, CELERY))
+    return ["above stock's" if ours[name] > stock[name] else "at or below" for name in ours]
 
 
 def _rate(one: Round) -> float:

@@ -3,7 +3,7 @@
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from penstock_cli.embedded import Server, postgres_in, redis_in
 from penstock_cli.local.ports import HOST, free_port
-from penstock_cli.local.processes import Child, Program
+from penstock_cli.local.processes import Program
 from penstock_cli.local.state import State
 from penstock_cli.local.supervisor import Bounds, Supervisor
 from penstock_runtime.keys import create_key
@@ -54,9 +54,17 @@ class Ground:
 
     def start(self, *programs: Program) -> list[psutil.Process]:
         """Start these and return once all are ready. Raises ProcessError."""
-        children = self._supervisor.add(list(programs))
-        self._supervisor.start(children)
-        return [_process(child) for child in children]
+        return _started(self._supervisor, programs)
+
+    @contextmanager
+    def running(self, *programs: Program) -> Iterator[list[psutil.Process]]:
+        """As `start`, and stop them when the block ends. Raises ProcessError also where one has ended before."""
+        supervisor = _supervisor(self.folder)
+        try:
+            yield _started(supervisor, programs)
+            supervisor.watch()
+        finally:
+            supervisor.stop()
 
     def environment(self, port: int, workers: int) -> dict[str, str]:
         """What an API on this ground is told. No bound on the rate, which is what is measured."""
@@ -83,8 +91,7 @@ def ground() -> Iterator[Ground]:
         # Not the system's folder for temporary files, which may be memory, where a sync to disk costs nothing.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent, prefix="bench-")))
         folder.chmod(0o755)  # PostgreSQL runs as another user where this runs as root
-        bounds = Bounds(start=120, stop=30, restarts=0, log_bytes=100_000_000)
-        supervisor = Supervisor(State(folder), bounds, say=_say, show=lambda: None, interrupts=lambda: 0)
+        supervisor = _supervisor(folder)
         stack.callback(supervisor.stop)
         yield Ground(supervisor, folder)
 
@@ -170,8 +177,15 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
-def _process(child: Child) -> psutil.Process:
-    return psutil.Process(child.pid)
+def _supervisor(folder: Path) -> Supervisor:
+    bounds = Bounds(start=120, stop=30, restarts=0, log_bytes=100_000_000)
+    return Supervisor(State(folder), bounds, say=_say, show=lambda: None, interrupts=lambda: 0)
+
+
+def _started(supervisor: Supervisor, programs: Sequence[Program]) -> list[psutil.Process]:
+    children = supervisor.add(list(programs))
+    supervisor.start(children)
+    return [psutil.Process(child.pid) for child in children]
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""What all tables of measurements have in common."""
+"""What the tables have in common."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,16 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 
-def new_table(title: str, *columns: str) -> Table:
-    """An empty one: the first column names, the others are figures."""
+def titled(title: str, *columns: str) -> Table:
+    """A table without rows: the first column has names, the others numbers."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, min_width=len(title) + 2)
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")
     return table
 
 
-def reached(reached: bool) -> str:
-    """For people."""
+def verdict(reached: bool) -> str:
+    """On a target."""
     return "reaches" if reached else "misses"
 
 

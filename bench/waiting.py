@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import psutil
 from bench.commands import SCRIPT, Watched, executed, redis_time, watching
 from bench.crowd import READY
 from bench.progress import steps
-from bench.running import ROOT, Ground
+from bench.pss import MIB, pss
+from bench.running import ROOT, Ground, cpu_seconds
 from bench.stock_search import fastest
 from bench.worker_app import QUEUE, Setup
 from bench.worker_run import PATIENCE, Bench, running
@@ -47,11 +49,26 @@ class Wanted:
 
 @dataclass
 class Idle:
-    """A second of a worker with nothing to do: commands that it sent and that Redis executed, and its connections."""
+    """A second of a worker with nothing to do: commands that it sent and that Redis executed, and milliseconds of CPU
+    time; its connections, and MiB of PSS. Time and memory are of the process and its children.
+    """
 
     sent: dict[str, float]
     executed: float
     connections: int
+    cpu_ms: float
+    pss_mib: float
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """What a worker takes from others while it does nothing, by the figure's name."""
+        return {
+            "commands/s sent": sum(self.sent.values()),
+            "executed/s": self.executed,
+            "connections": self.connections,
+            "CPU ms/s": self.cpu_ms,
+            "PSS MiB": self.pss_mib,
+        }
 
 
 @dataclass
@@ -112,11 +129,11 @@ def _alone(bench: Bench, setup: Setup, wanted: Wanted) -> tuple[Idle, list[float
     def push() -> None:
         bench.client.lpush(QUEUE, copies.copy(time.time()))
 
-    with bench.worker(setup):
+    with bench.worker(setup) as process:
         push()
         bench.wait_until_left(setup, 0)
         time.sleep(SETTLING)
-        idle = _idle(bench, wanted.seconds)
+        idle = idle_costs(bench, process, wanted.seconds)
         for _ in range(wanted.messages):
             time.sleep(BETWEEN * drawn.uniform(0.9, 1.1))
             push()
@@ -127,15 +144,18 @@ def _alone(bench: Bench, setup: Setup, wanted: Wanted) -> tuple[Idle, list[float
     return idle, waited, [f"{setup.transport}: {missing} lone messages were not run"] if missing else []
 
 
-def _idle(bench: Bench, seconds: float) -> Idle:
+def idle_costs(bench: Bench, process: psutil.Process, seconds: float) -> Idle:
+    """Look at a worker, the only one that has connections, for so many seconds."""
     before = executed(bench.client)
     with watching(bench.url, bench.client) as watched:
         connections = len(bench.client.client_list()) - 2  # this one's, and MONITOR's
+        began, cpu = time.monotonic(), cpu_seconds(process)
         time.sleep(seconds)
+        cpu_ms = 1000 * (cpu_seconds(process) - cpu) / (time.monotonic() - began)
     # Beside the worker's: INFO at the beginning, and `watching`'s own.
     called = executed(bench.client) - before - Counter({"info": 1, "client": 2, "monitor": 1, "echo": 1})
     sent = {name: times / seconds for name, times in watched.sent().items()}
-    return Idle(sent, called.total() / seconds, connections)
+    return Idle(sent, called.total() / seconds, connections, cpu_ms, pss(process.pid) / MIB)
 
 
 def _crowd(bench: Bench, setup: Setup, wanted: Wanted) -> Crowd:

@@ -8,7 +8,7 @@ from bench.peers.lineup import DRAMATIQ, PENSTOCK, PENSTOCK_LEDGER, PENSTOCK_PRE
 from bench.peers.throughput import Kind
 from bench.peers.turn import Turn
 from bench.peers.work import NOOP, SLEEP
-from bench.tables import new_table, quantile, reached
+from bench.tables import quantile, titled, verdict
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -32,7 +32,7 @@ def beside_peers(result: throughput.Result) -> RenderableType:
     """A table for each kind of task, Penstock first, and what is reached."""
     parts: list[RenderableType] = []
     for kind, got in result.kinds.items():
-        table = new_table(
+        table = titled(
             f"tasks: {kind}; rounds: {result.rounds}, of about {result.seconds:g} s; medians",
             "contestant",
             "tasks/s",
@@ -73,7 +73,7 @@ def verdicts(result: throughput.Result) -> list[str]:
         if got is None or not {name, *others} <= got.turns.keys():
             continue
         ratio = _rate(got, [name]) / _rate(got, others)
-        told.append(f"{kind}: {name}, {ratio:.2f} × {who} ({reached(ratio >= wanted)} {wanted:g})")
+        told.append(f"{kind}: {name}, {ratio:.2f} × {who} ({verdict(ratio >= wanted)} {wanted:g})")
     return told
 
 
@@ -83,7 +83,7 @@ def _rate(got: Kind, names: Collection[str]) -> float:
 
 def started(result: latency.Result) -> RenderableType:
     """How fast each sends, and how long its tasks wait until they start."""
-    sent = new_table(
+    sent = titled(
         f"one process sends {result.wanted.tasks:,} tasks; rounds: {result.wanted.rounds}; medians",
         "sender",
         "tasks/s",
@@ -101,7 +101,7 @@ def started(result: latency.Result) -> RenderableType:
             f"{statistics.median(one.cpu_us):,.0f}",
             "" if ratio is None else f"{ratio:.2f} ×",
         )
-    waits = new_table(
+    waits = titled(
         f"from being sent until started; low: {latency.LOW:g} tasks/s, half: half of what it can;"
         f" {result.wanted.seconds:g} s each, rounds: {result.wanted.rounds}",
         "contestant",
@@ -123,12 +123,12 @@ def start_verdicts(result: latency.Result) -> list[str]:
     ours, stock = (result.senders.get(name) for name in ("Penstock", "Celery"))
     if ours and stock:
         ratio = ours.rate / stock.rate
-        told.append(f"sends {ratio:.2f} × stock's `.delay()` ({reached(ratio >= SEND_WANTED)} {SEND_WANTED:g})")
+        told.append(f"sends {ratio:.2f} × stock's `.delay()` ({verdict(ratio >= SEND_WANTED)} {SEND_WANTED:g})")
     medians = {name: quantile(one.low, 0.5) for name, one in result.waits.items()}
     if PENSTOCK in medians and STOCK[0] in medians:
         to_stock, to_best = medians[PENSTOCK] / medians[STOCK[0]], medians[PENSTOCK] / min(medians.values())
         told.append(
-            f"starts after {to_stock:.2f} × stock's median ({reached(to_stock < 1)} less than 1), {to_best:.2f} × the"
-            f" best one's ({reached(to_best <= START_WANTED)} {START_WANTED:g})"
+            f"starts after {to_stock:.2f} × stock's median ({verdict(to_stock < 1)} less than 1), {to_best:.2f} × the"
+            f" best one's ({verdict(to_best <= START_WANTED)} {START_WANTED:g})"
         )
     return told
