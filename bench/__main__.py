@@ -9,7 +9,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accept, large_import, memory, plots, report, stock_search, waiting, worker_throughput
+from bench import (
+    accept,
+    growth,
+    growth_report,
+    large_import,
+    memory,
+    plots,
+    report,
+    stock_search,
+    waiting,
+    worker_throughput,
+)
 from bench.peers import latency, throughput
 from bench.peers import plots as peer_plots
 from bench.peers import report as peer_report
@@ -23,7 +34,10 @@ RESULTS = ROOT / "bench" / "results"
 
 
 BESIDE_PEERS = {"peers", "latency"}
-"""Measures that are taken when they are named only: they need the peers, and their time."""
+"""Measures that need the peers."""
+
+NAMED_ONLY = BESIDE_PEERS | {"growth"}
+"""Measures that are taken when they are named only, for their time."""
 
 
 def main() -> int:
@@ -55,14 +69,16 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all but peers and latency by default")
+    parser.add_argument(
+        "what", nargs="*", choices=[*_MEASURES, []], help="all but peers, latency and growth by default"
+    )
     parser.add_argument("--short", action="store_true", help="all of it in about two minutes, for a first look")
     parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
     parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
     parser.add_argument("--lone-seconds", type=float, default=4, help="of lone requests in each round (default 4)")
     parser.add_argument("--workers", type=int, default=1, help="gunicorn's processes (default 1)")
     parser.add_argument("--requests", type=int, default=200_000, help="over which memory is watched (default 200,000)")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of the file that is imported (default 1,000,000)")
+    parser.add_argument("--rows", type=int, help="of the file that is imported (1,000,000); growth: jobs (10,000,000)")
     parser.add_argument("--mails", type=int, default=40, help="before and after the import, each (default 40)")
     parser.add_argument("--worker-rounds", type=int, default=5, help="of tasks, for each contestant (default 5)")
     parser.add_argument("--tasks", type=int, default=200_000, help="over which a worker's memory is watched (200,000)")
@@ -72,16 +88,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kind", action="append", choices=KINDS, help="peers: of tasks; again for more (all)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="peers: one; again for more")
     parser.add_argument("--sent", type=int, default=5000, help="latency: tasks that are sent at once (default 5,000)")
+    parser.add_argument("--waiting", type=int, default=1_000_000, help="growth: more jobs, that wait (1,000,000)")
+    parser.add_argument("--growth-rounds", type=int, default=20, help="growth: in each table (default 20)")
     given = parser.parse_args()
-    given.what = given.what or [name for name in _MEASURES if name not in BESIDE_PEERS]
+    given.what = given.what or [name for name in _MEASURES if name not in NAMED_ONLY]
     given.lone_messages, given.pushes = 200, 40
+    given.import_rows, given.jobs = given.rows or 1_000_000, given.rows or 10_000_000
     if given.short:
         given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
         given.lone_messages, given.pushes = 40, 10
         if set(given.what) <= BESIDE_PEERS:
             given.worker_rounds, given.sent = 1, 500
         given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
-        given.requests, given.rows, given.mails = 20_000, 50_000, 10
+        given.requests, given.import_rows, given.mails = 20_000, 50_000, 10
+        given.jobs, given.waiting, given.growth_rounds = 100_000, 10_000, 5
     return given
 
 
@@ -102,7 +122,7 @@ def _memory(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -
 
 
 def _import(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
-    result = large_import.measure(ready, given.rows, given.mails, say)
+    result = large_import.measure(ready, given.import_rows, given.mails, say)
     plots.imported(result, picture)
     return result, report.imported(result)
 
@@ -140,6 +160,13 @@ def _latency(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) 
     return result, peer_report.started(result)
 
 
+def _growth(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    wanted = growth.Wanted(given.jobs, given.waiting, given.growth_rounds)
+    result = growth.measure(ready, wanted, say)
+    growth_report.drawn(result, picture)
+    return result, growth_report.grown(result)
+
+
 _MEASURES = {
     "accept": _accept,
     "memory": _memory,
@@ -148,6 +175,7 @@ _MEASURES = {
     "waiting": _waiting,
     "peers": _peers,
     "latency": _latency,
+    "growth": _growth,
 }
 
 
