@@ -34,6 +34,10 @@ Time = TIMESTAMP(timezone=True)
 NOW = func.clock_timestamp()
 """The database's time, read when the statement runs: the only clock that rows are stamped with."""
 
+ASKED_AT = func.statement_timestamp()
+"""The database's time when the statement came. Rows are looked for by it: NOW changes while a statement runs, so that
+all rows of an index would have to be read."""
+
 jobs = Table(
     "jobs",
     metadata,
