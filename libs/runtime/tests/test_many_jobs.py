@@ -6,8 +6,9 @@ from functools import partial
 import pytest
 
 from penstock_contracts.queues import Priority
-from penstock_runtime.ledger import lost
+from penstock_runtime.ledger import list_jobs, lost
 from penstock_runtime.ledger.publish import take_due
+from penstock_runtime.ledger.view import FINISHED
 
 MANY = 5000
 FEW = 5
@@ -79,4 +80,16 @@ def test_the_relay_reads_what_a_list_cannot_hold(read, jobs_that):
     which = lost.absent("mail", Priority.NORMAL, None, publish_timeout=10)
     found, rows = read(lost.absent_ids, which, most=2 * FEW)
     assert len(found) == FEW
+    assert rows < MOST_READ
+
+
+@pytest.mark.parametrize("state", [*FINISHED, "accepted", "queued", "running"])
+@pytest.mark.parametrize("by", ["state", "queue", "task", "queue and state", "task and state"])
+def test_a_page_is_read_without_the_jobs_that_are_not_shown(read, jobs_that, by, state):
+    ended = {"finished_at": BEFORE} if state in FINISHED else {}
+    jobs_that(FEW, state, task="'dataset.y'", queue="'dataset'", created_at="now() - interval '1 day'", **ended)
+    jobs_that(MANY, "queued" if state in FINISHED else "succeeded", finished_at=BEFORE)
+    having = {"state": state, "queue": "dataset", "task": "dataset.y"}
+    page, rows = read(list_jobs, tenant="a", limit=50, **{name: having[name] for name in by.split(" and ")})
+    assert len(page) == FEW
     assert rows < MOST_READ
