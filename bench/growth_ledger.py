@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from bench.growth_rows import BIG, PAYLOAD, SMALL, TENANTS
 from sqlalchemy import delete, func, select
@@ -30,8 +30,8 @@ from penstock_runtime.settings import RuntimeSettings
 
 WORKER = "measured-1"
 
-ALONE, TOGETHER, RENEWED = 10, 100, 50
-"""Jobs accepted one by one and in one statement, in each round; leases renewed at once."""
+ALONE, TOGETHER, CLAIMED = 10, 100, 50
+"""Jobs accepted one by one, and in one statement, in each round; jobs claimed, renewed at once, and finished."""
 
 LOOKS = 3
 """Times that the relay passes and figures are read in each round."""
@@ -92,18 +92,22 @@ class Ledger:
                         mark_queued(connection, group)
                 else:
                     mark_queued(connection, group)
-        held = self._claim(took, sum(map(len, due)))
-        for begin in range(0, 2 * RENEWED, RENEWED):
-            some = held[begin : begin + RENEWED]
-            with self._engine.connect() as connection, took.timing(f"renew {RENEWED} leases"):
-                kept = renew(connection, some, lease=self._settings.lease)
-            self._expect("leases that were renewed", len(kept), len(some))
+        ids = self._next_messages(sum(map(len, due)))
+        held = [(job_id, uuid4()) for job_id in ids[:CLAIMED]]
+        for job_id, token in held:
+            with self._engine.connect() as connection, took.timing("claim"):
+                claimed = claim(connection, job_id, token, lease=self._settings.lease, worker=WORKER)
+            self._expect("claimed jobs", int(claimed is not None), 1)
+        with self._engine.connect() as connection, took.timing(f"renew {CLAIMED} leases"):
+            kept = renew(connection, held, lease=self._settings.lease)
+        self._expect("leases that were renewed", len(kept), CLAIMED)
         for job_id, token in held:
             with self._engine.connect() as connection, took.timing("finish"):
                 done = finish(connection, job_id, token, {"kept": 1})
             self._expect("finished jobs", int(done), 1)
+        # Before the relay looks: of the others the messages are gone.
+        self._clear(ids)
         self._look(took)
-        self._clear([job_id for job_id, _ in held])
 
     def _accept(self, took: Took) -> list[list[Publication]]:
         """Accept jobs of both ways, and some that the relay is to publish."""
@@ -131,17 +135,12 @@ class Ledger:
         key = str(uuid4()) if self._drawn.random() < 0.3 else None
         return NewJob(MESSAGE, tenant, not_before=not_before, idempotency_key=key)
 
-    def _claim(self, took: Took, count: int) -> list[tuple[str, UUID]]:
-        """Claim the jobs whose messages are next, as a worker would."""
+    def _next_messages(self, count: int) -> list[str]:
+        """The jobs whose messages a worker would take next, and now none will."""
         raw = self._client.rpop(OPS_TRACE.list_name(Priority.NORMAL), count)
         assert isinstance(raw, list)
-        held = [(str(json.loads(message)["headers"]["id"]), uuid4()) for message in raw]
-        for job_id, token in held:
-            with self._engine.connect() as connection, took.timing("claim"):
-                claimed = claim(connection, job_id, token, lease=self._settings.lease, worker=WORKER)
-            self._expect("claimed jobs", int(claimed is not None), 1)
-        self._expect("messages", len(held), count)
-        return held
+        self._expect("messages", len(raw), count)
+        return [str(json.loads(message)["headers"]["id"]) for message in raw]
 
     def _look(self, took: Took) -> None:
         for _ in range(LOOKS):
@@ -159,8 +158,9 @@ class Ledger:
         done = jobs.c.id.in_(ids), jobs.c.state == "succeeded", jobs.c.worker == WORKER
         with self._engine.connect() as connection:
             count = connection.execute(select(func.count()).where(*done)).scalar_one()
-            self._expect("jobs that were claimed and finished", count, len(ids))
-            connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+            self._expect("jobs that were claimed and finished", count, CLAIMED)
+            gone = connection.execute(delete(jobs).where(jobs.c.id.in_(ids))).rowcount
+            self._expect("jobs that were made", gone, len(ids))
 
     def _expect(self, what: str, found: int, wanted: int) -> None:
         if found != wanted:
