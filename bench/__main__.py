@@ -12,6 +12,8 @@ from typing import Any
 from bench import (
     accept,
     drain,
+    growth,
+    growth_report,
     large_import,
     mail_backlog,
     memory,
@@ -34,8 +36,11 @@ from rich.table import Table
 RESULTS = ROOT / "bench" / "results"
 
 
-WHEN_NAMED = {"peers", "latency", "drain"}
-"""Measures that are taken when they are named only: they need the peers, or much time."""
+BESIDE_PEERS = {"peers", "latency"}
+"""Measures that need the peers."""
+
+WHEN_NAMED = BESIDE_PEERS | {"drain", "growth"}
+"""Measures that are taken when they are named only, for their time."""
 
 
 def main() -> int:
@@ -75,18 +80,20 @@ def _arguments() -> argparse.Namespace:
     if given.short:
         given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
         given.lone_messages, given.pushes = 40, 10
-        if set(given.what) <= WHEN_NAMED:
+        if set(given.what) <= BESIDE_PEERS:
             given.worker_rounds, given.sent = 1, 500
         given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
         given.requests, given.rows, given.mails = 20_000, 50_000, 10
         given.drain_rounds, given.drain_jobs = 1, 2_000
+        given.jobs, given.waiting, given.growth_rounds = 100_000, 10_000, 5
         given.mail_rounds, given.imports, given.mail_seconds, given.patience = 1, 5, 5, 20
     return given
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help="all but peers, latency and drain by default")
+    unnamed = f"all but {', '.join(sorted(WHEN_NAMED))} by default"
+    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help=unnamed)
     parser.add_argument("--short", action="store_true", help="all of it in some five minutes, for a first look")
     parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
     parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
@@ -111,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kind", action="append", choices=KINDS, help="peers: of tasks; again for more (all)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="peers: one; again for more")
     parser.add_argument("--sent", type=int, default=5000, help="latency: tasks that are sent at once (default 5,000)")
+    parser.add_argument("--jobs", type=int, default=10_000_000, help="growth: in the largest table (10,000,000)")
+    parser.add_argument("--waiting", type=int, default=1_000_000, help="growth: more jobs, that wait (1,000,000)")
+    parser.add_argument("--growth-rounds", type=int, default=20, help="growth: in each table (default 20)")
     return parser
 
 
@@ -184,6 +194,13 @@ def _latency(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) 
     return result, peer_report.started(result)
 
 
+def _growth(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    wanted = growth.Wanted(given.jobs, given.waiting, given.growth_rounds)
+    result = growth.measure(ready, wanted, say)
+    growth_report.drawn(result, picture)
+    return result, growth_report.grown(result)
+
+
 _MEASURES = {
     "accept": _accept,
     "memory": _memory,
@@ -194,6 +211,7 @@ _MEASURES = {
     "waiting": _waiting,
     "peers": _peers,
     "latency": _latency,
+    "growth": _growth,
 }
 
 

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from penstock_runtime import migrate
@@ -82,6 +83,61 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(blank_url, connection):
         migrate.upgrade(blank_url)
     tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
     assert connection.exec_driver_sql(tables).scalars().all() == ["user_actions"]
+
+
+@pytest.fixture
+def before_0008(blank_url, connection):
+    """A database of before the indexes."""
+    migrate.upgrade(blank_url)
+    names = ", ".join(indexes())
+    connection.exec_driver_sql(f"DROP INDEX {names}")
+    connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0007'")
+    connection.commit()
+    return blank_url
+
+
+def indexes():
+    script = ScriptDirectory.from_config(migrate._config())
+    return script.get_revision("0008").module.INDEXES
+
+
+def valid_indexes(connection):
+    query = "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'jobs'::regclass AND indisvalid"
+    return set(connection.exec_driver_sql(query).scalars())
+
+
+ACCEPT = (
+    "INSERT INTO jobs (id, tenant, task, queue, payload, state, attempts) VALUES (%s, '', '', '', '{}', 'accepted', 1)"
+)
+
+
+def test_jobs_are_accepted_while_an_index_on_them_is_made(before_0008, connection, in_background, eventually):
+    connection.exec_driver_sql(ACCEPT, ("not yet committed",))
+    upgrading = in_background(migrate.upgrade, before_0008)
+    with psycopg.connect(before_0008, autocommit=True) as another:
+        making = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%%' AND wait_event_type = 'Lock'"
+        eventually(lambda: another.execute(making.replace("%%", "%")).fetchone() == (1,))
+        another.execute("SET lock_timeout = '2s'")
+        another.execute(ACCEPT, ("meanwhile",))
+    connection.commit()
+    assert upgrading.result(60) == migrate.newest()
+    assert indexes().keys() <= valid_indexes(connection)
+
+
+def test_an_index_that_was_not_made_to_its_end_is_made_anew(before_0008, connection):
+    [name, *_] = indexes()
+    connection.exec_driver_sql(f"CREATE INDEX {name} ON jobs (id)")
+    connection.exec_driver_sql(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass")
+    connection.commit()
+    migrate.upgrade(before_0008)
+    assert indexes().keys() <= valid_indexes(connection)
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    assert compare_metadata(context, metadata) == []
+
+
+def test_several_may_make_indexes_at_once(before_0008, connection, at_once):
+    assert at_once(4, lambda _: migrate.upgrade(before_0008)) == [migrate.newest()] * 4
+    assert indexes().keys() <= valid_indexes(connection)
 
 
 def test_the_relays_one_row_is_there(blank_url, connection):

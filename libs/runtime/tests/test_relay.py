@@ -157,3 +157,16 @@ def test_finished_jobs_are_forgotten_after_their_time(ledger):
     assert ledger.do(lost.forget_finished, days=30, most=10) == 1
     assert ledger.count() == 2
     assert ledger.row(unfinished).state == "accepted"
+
+
+def test_more_than_a_batch_of_old_jobs_is_forgotten_pass_by_pass(ledger, relay, monkeypatch):
+    ledger.accept_many(5)
+    ledger.change(state="succeeded", finished_at=NOW - timedelta(days=31))
+    monkeypatch.setattr(sweeping := relay(relay_batch=2), "_swept_at", float("-inf"))
+    left = []
+    for _ in range(3):
+        sweeping.one_pass()
+        left.append(ledger.count())
+    ledger.change(ledger.accept_many(1)[0], state="succeeded", finished_at=NOW - timedelta(days=31))
+    sweeping.one_pass()
+    assert [*left, ledger.count()] == [3, 1, 0, 1]

@@ -7,6 +7,7 @@ python -m penstock_runtime.migrate --wait SECONDS   waits until they are there
 import argparse
 import re
 import sys
+import time
 from pathlib import Path
 
 from alembic import command
@@ -24,6 +25,10 @@ from penstock_runtime.waiting import reason_of
 
 _LOCK = 0x70656E73
 """Key of the advisory lock ("pens") under which one migrator works at a time."""
+
+_INDEXING_LOCK = _LOCK + 1
+"""Key of the lock under which one of them makes indexes. It is asked for again and again: a statement that waits is
+itself waited for by those that make an index."""
 
 LOCK_TIMEOUT = 5
 """Seconds to wait for a lock. Whoever waits for a table's holds up all who come after, so better try again."""
@@ -47,6 +52,8 @@ def upgrade(url: str) -> str:
 
     Several at once are harmless, and so is a database that a newer version of the code has brought further.
     """
+    with _engine(url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        _make_indexes(connection)
     with _engine(url).begin() as connection:
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -56,6 +63,28 @@ def upgrade(url: str) -> str:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return newest()
+
+
+def _make_indexes(connection: Connection) -> None:
+    """Make the indexes of revisions to come whose tables may be large by now. Meanwhile they are read and written.
+
+    Such a revision names them in `INDEXES`, and makes them itself where they are missing: in a database without tables.
+    """
+    at = current(connection)
+    if at is None or is_enough(connection):
+        return
+    while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _INDEXING_LOCK}).scalar_one():
+        time.sleep(0.1)
+    for revision in ScriptDirectory.from_config(_config()).iterate_revisions("head", at):
+        for name, columns in getattr(revision.module, "INDEXES", {}).items():
+            valid = connection.execute(text(_IS_VALID), {"name": name}).scalar_one_or_none()
+            if valid is False:  # whoever made it was killed
+                connection.execute(text(f"DROP INDEX CONCURRENTLY {name}"))
+            if not valid:
+                connection.execute(text(f"CREATE INDEX CONCURRENTLY {name} ON {columns}"))
+
+
+_IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
 
 
 def current(connection: Connection) -> str | None:

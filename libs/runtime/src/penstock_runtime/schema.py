@@ -34,6 +34,15 @@ Time = TIMESTAMP(timezone=True)
 NOW = func.clock_timestamp()
 """The database's time, read when the statement runs: the only clock that rows are stamped with."""
 
+ASKED_AT = func.statement_timestamp()
+"""The database's time when the statement came. Rows are looked for by it: NOW changes while a statement runs, so that
+all rows of an index would have to be read."""
+
+NEWEST = (text("created_at DESC"), text("id DESC"))
+
+ENDED = "state IN ('succeeded','failed','cancelled','dead')"
+"""Literally: from parameters PostgreSQL could not tell that it is what an index holds."""
+
 jobs = Table(
     "jobs",
     metadata,
@@ -83,7 +92,12 @@ jobs = Table(
     Column("finished_at", Time),
     CheckConstraint("state IN ('accepted','queued','running','succeeded','failed','cancelled','dead')", name="state"),
     UniqueConstraint("tenant", "task", "idempotency_key"),
-    Index("ix_jobs_tenant_created_at_id", "tenant", text("created_at DESC"), text("id DESC")),
+    Index("ix_jobs_tenant_created_at_id", "tenant", *NEWEST),
+    # The same of one state, queue or task. What has not ended is found by its state: so two of them are written once a
+    # job only.
+    Index("ix_jobs_tenant_state_created_at_id", "tenant", "state", *NEWEST),
+    Index("ix_jobs_ended_by_queue", "tenant", "queue", *NEWEST, postgresql_where=text(ENDED)),
+    Index("ix_jobs_ended_by_task", "tenant", "task", *NEWEST, postgresql_where=text(ENDED)),
     # The dead letters of a tenant, newest first.
     Index(
         "ix_jobs_dead",

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from penstock_contracts.queues import Priority
 from penstock_runtime.ledger.run import seconds
-from penstock_runtime.schema import NOW, jobs, relay
+from penstock_runtime.schema import ASKED_AT, NOW, jobs, relay
 
 WORKER_LOST = literal({"code": "worker_lost", "message": "its worker stopped answering on every attempt"}, JSONB)
 TOO_LATE = literal({"code": "deadline_passed", "message": "it was not started before its deadline"}, JSONB)
@@ -39,7 +39,7 @@ def expire_leases(connection: Connection, *, most: int, until: datetime) -> list
     over = or_(jobs.c.cancel_requested, spent)
     gone = (
         select(jobs.c.id)
-        .where(jobs.c.state == "running", jobs.c.lease_until < NOW, until > NOW)
+        .where(jobs.c.state == "running", jobs.c.lease_until < ASKED_AT, until > NOW)
         .order_by(jobs.c.id)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -65,7 +65,7 @@ def pass_deadlines(connection: Connection, *, most: int) -> list[str]:
     """Cancel waiting jobs whose deadline has passed, and return their ids. A next attempt waits too."""
     late = (
         select(jobs.c.id)
-        .where(jobs.c.state.in_(("accepted", "queued")), jobs.c.deadline < NOW)
+        .where(jobs.c.state.in_(("accepted", "queued")), jobs.c.deadline < ASKED_AT)
         .order_by(jobs.c.id)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -94,7 +94,7 @@ def end_unstarted(connection: Connection, *, published: int, most: int) -> list[
             jobs.c.state == "accepted",
             jobs.c.publications > 0,  # the index's own words
             jobs.c.publications >= published,
-            func.coalesce(jobs.c.not_before, jobs.c.created_at) <= NOW,
+            func.coalesce(jobs.c.not_before, jobs.c.created_at) <= ASKED_AT,
         )
         .order_by(jobs.c.id)
         .limit(most)
@@ -121,7 +121,7 @@ def absent(queue: str, priority: Priority, tail: datetime | None, *, publish_tim
     The list is first in, first out: nothing older than its tail is in it; tail None: nothing is. Two publishers may
     push in another order than they stamped, but no later than `publish_timeout` after: hence that margin.
     """
-    newest = NOW if tail is None else tail
+    newest = ASKED_AT if tail is None else tail
     return and_(
         jobs.c.state == "queued",
         jobs.c.queue == queue,
@@ -142,7 +142,7 @@ def beyond(queue: str, priority: Priority, *, newest: int, older_than: float) ->
         here,
         jobs.c.priority == priority,
         jobs.c.published_at <= first_beyond.scalar_subquery(),
-        jobs.c.published_at < NOW - seconds(older_than),
+        jobs.c.published_at < ASKED_AT - seconds(older_than),
     )
 
 
@@ -248,5 +248,5 @@ def refill(connection: Connection, *, most: int) -> int:
 
 def forget_finished(connection: Connection, *, days: int, most: int) -> int:
     """Delete up to `most` jobs that ended more than `days` days ago, and return how many."""
-    old = select(jobs.c.id).where(jobs.c.finished_at < NOW - text(f"interval '{days:d} days'")).limit(most)
+    old = select(jobs.c.id).where(jobs.c.finished_at < ASKED_AT - text(f"interval '{days:d} days'")).limit(most)
     return connection.execute(delete(jobs).where(jobs.c.id.in_(old))).rowcount

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, ScalarSelect, and_, func, or_, select, t
 
 from penstock_contracts.queues import BY_NAME, Priority
 from penstock_contracts.task import Message
-from penstock_runtime.schema import NOW, jobs, relay
+from penstock_runtime.schema import ASKED_AT, NOW, jobs, relay
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def take_due(connection: Connection, *, most: int, publish_timeout: float) -> li
     )
     due = (
         select(jobs.c.id)
-        .where(and_(jobs.c.state == "accepted", due_at <= NOW, unattended))
+        .where(and_(jobs.c.state == "accepted", due_at <= ASKED_AT, unattended))
         .order_by(due_at, jobs.c.id)
         .limit(most)
         .with_for_update(skip_locked=True)

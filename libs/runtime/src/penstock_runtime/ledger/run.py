@@ -10,10 +10,8 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 
 from penstock_contracts.queues import BY_NAME
 from penstock_contracts.task import Message
-from penstock_runtime.ledger.view import COLUMNS, JobView, to_view
+from penstock_runtime.ledger.view import COLUMNS, OPEN, JobView, to_view
 from penstock_runtime.schema import NOW, jobs
-
-OPEN = ("accepted", "queued", "running")
 
 
 def seconds(number: Any) -> Any:

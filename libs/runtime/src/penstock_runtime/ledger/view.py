@@ -4,12 +4,15 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import Boolean, ColumnElement, Connection, Row, Select, literal_column, select, tuple_, union_all
 
-from penstock_runtime.schema import jobs
+from penstock_runtime.schema import ENDED, jobs
 
 FINISHED = ("succeeded", "failed", "cancelled", "dead")
 """The states that no job leaves by itself."""
+
+OPEN = ("accepted", "queued", "running")
+"""All others."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,25 @@ def list_jobs(
     state: str | None = None,
 ) -> list[JobView]:
     """A tenant's jobs, newest first; `before` is the creation time and id of the last one already seen."""
-    query = select(*COLUMNS).where(jobs.c.tenant == tenant)
-    for column, value in ((jobs.c.queue, queue), (jobs.c.task, task), (jobs.c.state, state)):
-        if value is not None:
-            query = query.where(column == value)
+    mine = [jobs.c.tenant == tenant]
+    mine += [column == value for column, value in ((jobs.c.queue, queue), (jobs.c.task, task)) if value is not None]
     if before is not None:
-        query = query.where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(*before))
-    rows = connection.execute(query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit))
-    return [to_view(row) for row in rows]
+        mine.append(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(*before))
+
+    def newest(*which: ColumnElement[bool]) -> Select[Any]:
+        return select(*COLUMNS).where(*mine, *which).order_by(*_newest_first(jobs.c)).limit(limit)
+
+    if state is not None:
+        query = newest(jobs.c.state == state)
+    elif queue is None and task is None:
+        query = newest()
+    else:
+        # Of each part there is an index in the order of the page.
+        parts = [newest(literal_column(ENDED, Boolean)), *(newest(jobs.c.state == one) for one in OPEN)]
+        found = union_all(*parts).subquery()
+        query = select(found).order_by(*_newest_first(found.c)).limit(limit)
+    return [to_view(row) for row in connection.execute(query)]
+
+
+def _newest_first(columns: Any) -> tuple[ColumnElement[Any], ...]:
+    return columns.created_at.desc(), columns.id.desc()

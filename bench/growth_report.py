@@ -1,0 +1,65 @@
+"""What many jobs in the ledger cost, as tables and as a picture."""
+
+from pathlib import Path
+from statistics import median
+
+from bench.growth import SMALLEST, Result
+from bench.plots import save
+from bench.tables import quantile, titled, verdict
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+MOST = 1.5
+"""Times as long as in the smallest table that anything may take in a larger one."""
+
+
+def grown(result: Result) -> RenderableType:
+    """A line for each operation: what it takes, and how many times as long as in the smallest table."""
+    last = result.tables[-1]
+    table = titled(
+        f"beside a table of {SMALLEST:,} jobs, in turns with it: {result.wanted.rounds} rounds; medians",
+        "",
+        f"ms with {SMALLEST:,}",
+        *(one.name for one in result.tables),
+        "ms in the last",
+        "p99 ms",
+        "times",
+        f"{MOST:g} ×",
+    )
+    for name in result.operations:
+        table.add_row(
+            name,
+            _ms(median(last.smallest_ms[name])),
+            *(f"{one.ratio(name):.2f} ×" for one in result.tables),
+            _ms(median(last.ms[name])),
+            _ms(quantile(last.ms[name], 0.99)),
+            f"{len(last.ms[name])}",
+            verdict(result.worst(name) <= MOST),
+        )
+    late = [name for name in result.operations if result.worst(name) > MOST]
+    return Group(table, Text(f"{len(result.operations) - len(late)} of {len(result.operations)} within {MOST:g} ×"))
+
+
+def _ms(ms: float) -> str:
+    return f"{ms:,.2f}"
+
+
+def drawn(result: Result, path: Path) -> None:
+    """How many times as long each operation takes over the number of jobs; those of the API in a picture beside."""
+    _, (ledger, pages) = pyplot.subplots(1, 2, figsize=(20, 8), sharey=True)
+    for name in result.operations:
+        _line(pages if ": " in name else ledger, result, name)
+    for axes, title in ((ledger, "the ledger"), (pages, "GET /v1/jobs")):
+        axes.axhline(MOST, color="grey", linestyle="--", linewidth=1)
+        axes.set(title=title, xlabel="jobs", ylabel=f"times as long as with {SMALLEST:,}", xscale="log", yscale="log")
+        axes.legend(fontsize="x-small", loc="upper left")
+        axes.grid(alpha=0.3)
+    save(path)
+
+
+def _line(axes: Axes, result: Result, name: str) -> None:
+    jobs = [SMALLEST, *(one.rows + one.waiting for one in result.tables)]
+    ratios = [1.0, *(one.ratio(name) for one in result.tables)]
+    axes.plot(jobs, ratios, marker="o", linestyle="-" if result.worst(name) > MOST else ":", label=name)
