@@ -37,16 +37,15 @@ def beside_peers(result: throughput.Result) -> RenderableType:
             "contestant",
             "tasks/s",
             "slowest – fastest",
-            "Penstock's rate beside it",
+            "Penstock beside it",
             "worker µs/task",
             "Redis µs/task",
             "commands/task",
             "PSS MiB",
         )
-        table.add_column("settings", overflow="fold")
         for name in got.turns:
             table.add_row(name, *_figures(got, name))
-        parts.append(table)
+        parts += [table, Text("\n".join(f"  {name}: {got.settings[name]}" for name in got.turns))]
     return Group(*parts, *(Text(line) for line in verdicts(result)))
 
 
@@ -62,7 +61,6 @@ def _figures(got: Kind, name: str) -> Iterator[str]:
     yield f"{median(lambda one: one.redis_us):,.0f}"
     yield f"{median(lambda one: sum(one.commands.values())):.2f}"
     yield f"{median(lambda one: one.mib):.1f}"
-    yield got.settings[name]
 
 
 def verdicts(result: throughput.Result) -> list[str]:
