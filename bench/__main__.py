@@ -188,7 +188,7 @@ def _peers(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) ->
 
 
 def _latency(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
-    wanted = latency.Wanted(given.worker_rounds, given.sent, given.seconds, frozenset(given.only))
+    wanted = latency.Wanted(given.worker_rounds, given.sent, given.seconds, tuple(given.only))
     result = latency.measure(ready, wanted, say)
     peer_plots.started(result, picture)
     return result, peer_report.started(result)

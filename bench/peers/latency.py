@@ -28,7 +28,7 @@ class Wanted:
     rounds: int
     tasks: int
     seconds: float
-    names: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """Peers count for what they ran, each number once, and for nothing else."""
 
+import json
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 import redis
@@ -264,6 +266,7 @@ def test_what_is_reached_of_sending_and_starting():
     result = latency.Result(latency.Wanted(1, 1, 1.0))
     result.senders = {"Penstock": latency.Sender([200.0]), "Celery": latency.Sender([100.0])}
     result.waits = {name: latency.Waits(1, [ms]) for name, ms in ((PENSTOCK, 1.6), (STOCK[0], 2.0), ("arq", 1.0))}
+    assert json.loads(json.dumps(asdict(result)))["waits"]["arq"]["low"] == [1.0]
     assert start_verdicts(result) == [
         "sends 2.00 × stock's `.delay()` (reaches 2)",
         "starts after 0.80 × stock's median (reaches less than 1), 1.60 × the best one's (misses 1.5)",
