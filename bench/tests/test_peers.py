@@ -27,18 +27,10 @@ from bench.peers.throughput import Kind, Result, chosen
 from bench.peers.turn import Turn, take
 from bench.peers.work import BURN, KINDS, MOST, NOOP, SLEEP, Marks, Order
 from bench.running import ROOT
-from bench.worker_run import Bench
 
 from penstock_cli.local.processes import ProcessError
 
 NOWHERE = "postgresql://nowhere.invalid/none"
-
-
-@pytest.fixture
-def bench(redis_url, tmp_path):
-    bench = Bench(redis_url, tmp_path)
-    yield bench
-    bench.client.close()
 
 
 @pytest.fixture

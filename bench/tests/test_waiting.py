@@ -8,7 +8,6 @@ import pytest
 import redis
 from bench.report import beside_stock
 from bench.waiting import Crowd, Idle, Result, Waited, Wanted, idle_costs
-from bench.worker_run import Bench
 from bench.worker_throughput import CELERY, PENSTOCK
 from processes import eventually
 
@@ -28,13 +27,6 @@ print(child.stdout.readline(), flush=True)
 child.wait()
 """
 SLEEPS = "import time; print('ready', flush=True); time.sleep(120)"
-
-
-@pytest.fixture
-def bench(redis_url, tmp_path):
-    bench = Bench(redis_url, tmp_path)
-    yield bench
-    bench.client.close()
 
 
 @pytest.fixture

@@ -11,18 +11,11 @@ from bench.commands import SCRIPT, Seen, Watched, executed, watching
 from bench.stock_search import BASE
 from bench.waiting import AFTER_PUSH, consumers, woken
 from bench.worker_app import QUEUE, Tally
-from bench.worker_run import NOOP, Bench, faults, run, watch
+from bench.worker_run import NOOP, faults, run, watch
 from bench.worker_throughput import Memory
 from processes import eventually
 
 SMALL = replace(BASE, concurrency=4)
-
-
-@pytest.fixture
-def bench(redis_url, tmp_path):
-    bench = Bench(redis_url, tmp_path)
-    yield bench
-    bench.client.close()
 
 
 @pytest.fixture
