@@ -18,7 +18,8 @@ def beside_peers(result: throughput.Result, path: Path) -> None:
         highest = [max(one.rate for one in got.turns[name]) - rate for name, rate in zip(names, rates, strict=True)]
         bars = axes.barh(names, rates, xerr=[lowest, highest], color=_colors(names))
         axes.bar_label(bars, [f" {rate:,.0f}" for rate in rates])
-        axes.set(title=f"tasks: {kind}", xlabel="tasks/s", xlim=(0, 1.15 * max(rates)))
+        furthest = max(rate + more for rate, more in zip(rates, highest, strict=True))
+        axes.set(title=f"tasks: {kind}", xlabel="tasks/s", xlim=(0, 1.15 * furthest))
     save(path)
 
 
