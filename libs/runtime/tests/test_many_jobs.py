@@ -7,6 +7,7 @@ import pytest
 
 from penstock_contracts.queues import Priority
 from penstock_runtime.ledger import list_jobs, lost
+from penstock_runtime.ledger.figures import read_figures
 from penstock_runtime.ledger.publish import take_due
 from penstock_runtime.ledger.view import FINISHED
 
@@ -80,6 +81,17 @@ def test_the_relay_reads_what_a_list_cannot_hold(read, jobs_that):
     which = lost.absent("mail", Priority.NORMAL, None, publish_timeout=10)
     found, rows = read(lost.absent_ids, which, most=2 * FEW)
     assert len(found) == FEW
+    assert rows < MOST_READ
+
+
+def test_rates_are_read_of_what_finished_lately_and_of_whom_a_lease_holds(read, jobs_that):
+    jobs_that(FEW, "running", lease_until=LATER, worker="'w' || n")
+    jobs_that(MANY, "running", lease_until=BEFORE)
+    jobs_that(FEW, "failed", finished_at="now()")
+    jobs_that(MANY, "failed", finished_at="now() - interval '1 hour'")
+    figures, rows = read(read_figures)
+    [mail] = [one for one in figures if one.queue == "mail"]
+    assert (mail.workers, mail.windows[1].per_minute["failed"]) == (FEW, FEW)
     assert rows < MOST_READ
 
 
