@@ -105,3 +105,15 @@ def test_a_page_is_read_without_the_jobs_that_are_not_shown(read, jobs_that, by,
     page, rows = read(list_jobs, tenant="a", limit=50, **{name: having[name] for name in by.split(" and ")})
     assert len(page) == FEW
     assert rows < MOST_READ
+
+
+def test_a_page_is_planned_for_its_tenant_and_not_for_an_average_one(read, jobs_that):
+    jobs_that(FEW, "queued", task="'dataset.y'", created_at="now() - interval '1 day'")
+    jobs_that(MANY, "queued")
+    jobs_that(MANY, "queued", tenant="'t' || n")
+    for _ in range(
+        12
+    ):  # a statement is prepared the sixth time, and PostgreSQL may keep one plan of it five times later
+        page, rows = read(list_jobs, tenant="a", limit=50, task="dataset.y")
+    assert len(page) == FEW
+    assert rows < MOST_READ
