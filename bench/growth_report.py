@@ -28,6 +28,7 @@ def grown(result: Result) -> RenderableType:
         "times",
         f"{MOST:g} ×",
     )
+    table.columns[0].no_wrap = True
     for name in result.operations:
         table.add_row(
             name,

@@ -7,6 +7,7 @@ import pytest
 
 from penstock_contracts.queues import Priority
 from penstock_runtime.ledger import list_jobs, lost
+from penstock_runtime.ledger.figures import read_figures
 from penstock_runtime.ledger.publish import take_due
 from penstock_runtime.ledger.view import FINISHED
 
@@ -83,6 +84,17 @@ def test_the_relay_reads_what_a_list_cannot_hold(read, jobs_that):
     assert rows < MOST_READ
 
 
+def test_rates_are_read_of_what_finished_lately_and_of_whom_a_lease_holds(read, jobs_that):
+    jobs_that(FEW, "running", lease_until=LATER, worker="'w' || n")
+    jobs_that(MANY, "running", lease_until=BEFORE)
+    jobs_that(FEW, "failed", finished_at="now()")
+    jobs_that(MANY, "failed", finished_at="now() - interval '1 hour'")
+    figures, rows = read(read_figures)
+    [mail] = [one for one in figures if one.queue == "mail"]
+    assert (mail.workers, mail.windows[1].per_minute["failed"]) == (FEW, FEW)
+    assert rows < MOST_READ
+
+
 @pytest.mark.parametrize("state", [*FINISHED, "accepted", "queued", "running"])
 @pytest.mark.parametrize("by", ["state", "queue", "task", "queue and state", "task and state"])
 def test_a_page_is_read_without_the_jobs_that_are_not_shown(read, jobs_that, by, state):
@@ -91,5 +103,17 @@ def test_a_page_is_read_without_the_jobs_that_are_not_shown(read, jobs_that, by,
     jobs_that(MANY, "queued" if state in FINISHED else "succeeded", finished_at=BEFORE)
     having = {"state": state, "queue": "dataset", "task": "dataset.y"}
     page, rows = read(list_jobs, tenant="a", limit=50, **{name: having[name] for name in by.split(" and ")})
+    assert len(page) == FEW
+    assert rows < MOST_READ
+
+
+def test_a_page_is_planned_for_its_tenant_and_not_for_an_average_one(read, jobs_that):
+    jobs_that(FEW, "queued", task="'dataset.y'", created_at="now() - interval '1 day'")
+    jobs_that(MANY, "queued")
+    jobs_that(MANY, "queued", tenant="'t' || n")
+    for _ in range(
+        12
+    ):  # a statement is prepared the sixth time, and PostgreSQL may keep one plan of it five times later
+        page, rows = read(list_jobs, tenant="a", limit=50, task="dataset.y")
     assert len(page) == FEW
     assert rows < MOST_READ

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 
 from penstock_contracts.queues import QUEUES
 from penstock_runtime.ledger.view import FINISHED
-from penstock_runtime.schema import NOW, jobs
+from penstock_runtime.schema import ASKED_AT, jobs
 
 MINUTES = (1, 5)
 """The windows, up to now."""
@@ -59,12 +59,11 @@ def read_figures(connection: Connection) -> list[Figures]:
 
 
 def _since(minutes: int) -> ColumnElement[bool]:
-    # The time of the transaction: clock_timestamp() changes while a statement runs, so no index is of use with it.
-    return jobs.c.finished_at > func.now() - func.make_interval(0, 0, 0, 0, 0, minutes, type_=INTERVAL)
+    return jobs.c.finished_at > ASKED_AT - func.make_interval(0, 0, 0, 0, 0, minutes, type_=INTERVAL)
 
 
 def _workers() -> Any:
-    busy = select(jobs.c.queue, jobs.c.worker).where(and_(jobs.c.state == "running", jobs.c.lease_until > NOW))
+    busy = select(jobs.c.queue, jobs.c.worker).where(and_(jobs.c.state == "running", jobs.c.lease_until > ASKED_AT))
     lately = select(jobs.c.queue, jobs.c.worker).where(_since(max(MINUTES)))
     seen = union_all(busy, lately).subquery()
     return select(seen.c.queue, func.count(seen.c.worker.distinct()).label("workers")).group_by(seen.c.queue)
