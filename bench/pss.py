@@ -27,6 +27,13 @@ def pss(pid: int) -> int:
     return total
 
 
+def own(process: psutil.Process) -> int:
+    """Bytes that a process and its children share with no other, and that would be free without them (USS). Unlike PSS
+    it does not depend on how many others run the same programs.
+    """
+    return sum(one.memory_full_info().uss for one in (process, *process.children(recursive=True)))
+
+
 @dataclass
 class Samples:
     """PSS in MiB over time in seconds since the first look."""

@@ -130,6 +130,19 @@ def cpu_seconds(process: psutil.Process) -> float:
     return float(sum(sum(one.cpu_times()[:2]) for one in (process, *process.children(recursive=True))))
 
 
+def cpu_nanoseconds(process: psutil.Process) -> int:
+    """The same without the clock's steps of 10 ms, of threads that live. Linux only.
+
+    Source: /proc/<pid>/task/<tid>/schedstat.
+    """
+    told = (
+        thread.read_text().split()
+        for one in (process, *process.children(recursive=True))
+        for thread in Path(f"/proc/{one.pid}/task").glob("*/schedstat")
+    )
+    return sum(int(on_cpu) for on_cpu, *_ in told)
+
+
 @dataclass(frozen=True)
 class Machine:
     """Where it was measured, and how the servers keep what they are told."""

@@ -13,8 +13,8 @@ import psutil
 from bench.commands import SCRIPT, Watched, executed, redis_time, watching
 from bench.crowd import READY
 from bench.progress import steps
-from bench.pss import MIB, pss
-from bench.running import ROOT, Ground, cpu_seconds
+from bench.pss import MIB, own, pss
+from bench.running import ROOT, Ground, cpu_nanoseconds
 from bench.stock_search import fastest
 from bench.worker_app import QUEUE, Setup
 from bench.worker_run import PATIENCE, Bench, running
@@ -50,7 +50,8 @@ class Wanted:
 @dataclass
 class Idle:
     """A second of a worker with nothing to do: commands that it sent and that Redis executed, and milliseconds of CPU
-    time; its connections, and MiB of PSS. Time and memory are of the process and its children.
+    time; its connections, and MiB of PSS, and of that what is its own (USS). Time and memory are of the process and its
+    children.
     """
 
     sent: dict[str, float]
@@ -58,6 +59,7 @@ class Idle:
     connections: int
     cpu_ms: float
     pss_mib: float
+    own_mib: float
 
     @property
     def costs(self) -> dict[str, float]:
@@ -68,6 +70,7 @@ class Idle:
             "connections": self.connections,
             "CPU ms/s": self.cpu_ms,
             "PSS MiB": self.pss_mib,
+            "USS MiB": self.own_mib,
         }
 
 
@@ -149,13 +152,14 @@ def idle_costs(bench: Bench, process: psutil.Process, seconds: float) -> Idle:
     before = executed(bench.client)
     with watching(bench.url, bench.client) as watched:
         connections = len(bench.client.client_list()) - 2  # this one's, and MONITOR's
-        began, cpu = time.monotonic(), cpu_seconds(process)
+        began, cpu = time.monotonic(), cpu_nanoseconds(process)
         time.sleep(seconds)
-        cpu_ms = 1000 * (cpu_seconds(process) - cpu) / (time.monotonic() - began)
+        cpu_ms = (cpu_nanoseconds(process) - cpu) / 1e6 / (time.monotonic() - began)
     # Beside the worker's: INFO at the beginning, and `watching`'s own.
     called = executed(bench.client) - before - Counter({"info": 1, "client": 2, "monitor": 1, "echo": 1})
     sent = {name: times / seconds for name, times in watched.sent().items()}
-    return Idle(sent, called.total() / seconds, connections, cpu_ms, pss(process.pid) / MIB)
+    memory = pss(process.pid) / MIB, own(process) / MIB
+    return Idle(sent, called.total() / seconds, connections, cpu_ms, *memory)
 
 
 def _crowd(bench: Bench, setup: Setup, wanted: Wanted) -> Crowd:
