@@ -61,6 +61,11 @@ def test_a_jobs_state_is_what_celery_calls_it(client, job, state, status):
     assert client.AsyncResult(job(state, result={})).state == status
 
 
+def test_all_threads_share_one_backend_and_its_connections(client, at_once):
+    mine = client.backend
+    assert all(one is mine for one in at_once(3, lambda _: client.backend))
+
+
 def test_a_job_that_is_not_known_is_pending(client):
     assert client.AsyncResult("never issued").state == "PENDING"
 

@@ -35,6 +35,9 @@ class LedgerBackend(BaseBackend):
         super().__init__(app, url=plain_postgresql(url), **options)
         if self.serializer != "json":
             raise ValueError(f"results are kept as json; result_serializer is {self.serializer}")
+        # By its pool of connections. Else Celery makes a backend for each thread, and to it every greenlet is one, so
+        # every job of a gevent worker: it would look through all installed packages, and make a pool nobody closes.
+        self.thread_safe = True
         engine = engine_on(self.url, most=5, timeout=5)
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
