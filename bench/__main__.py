@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--consumers", type=int, default=50, help="of one queue, when a message is pushed (50)")
     parser.add_argument("--mail-rounds", type=int, default=3, help="of mails behind imports, for each (default 3)")
     parser.add_argument("--imports", type=int, default=30, help="that the mails are behind of (default 30)")
-    parser.add_argument("--import-rows", type=int, default=330_000, help="of each of them, some 2 s (default 330,000)")
+    parser.add_argument("--import-rows", type=int, default=330_000, help="of each of them (default 330,000)")
     parser.add_argument("--mail-rate", type=float, default=10, help="mails a second (default 10)")
     parser.add_argument("--mail-seconds", type=float, default=30, help="of mails (default 30)")
     parser.add_argument("--patience", type=float, default=120, help="seconds for the last mail to come (default 120)")
