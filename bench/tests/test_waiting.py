@@ -8,7 +8,9 @@ import pytest
 import redis
 from bench.report import beside_stock
 from bench.waiting import Crowd, Idle, Result, Waited, Wanted, idle_costs
+from bench.worker_run import Bench
 from bench.worker_throughput import CELERY, PENSTOCK
+from own_redis import own_redis
 from processes import eventually
 
 SIZE = 64
@@ -55,11 +57,15 @@ def test_time_and_memory_of_a_child_are_counted(bench, process):
     assert quiet.own_mib <= quiet.pss_mib < SIZE < busy.own_mib <= busy.pss_mib < 2 * SIZE
 
 
-def test_connections_and_commands_are_those_of_others(bench, process, redis_url):
-    with redis.Redis.from_url(redis_url, single_connection_client=True) as other:
+def test_connections_and_commands_are_those_of_others(process, tmp_path):
+    # Of its own: what other tests keep open would be counted.
+    with own_redis(tmp_path) as server, redis.Redis.from_url(server.url, single_connection_client=True) as other:
         other.ping()
-        eventually(lambda: len(other.client_list()) == 2, "what ran before has left")
+        server.client.close()
+        bench = Bench(server.url, tmp_path)
+        eventually(lambda: len(other.client_list()) == 2, "nobody else is there")
         costs = idle_costs(bench, process(SLEEPS), 0.2)
+        bench.client.close()
     assert costs.costs["connections"] == 1
     assert costs.sent == {}
     assert costs.executed == 0
