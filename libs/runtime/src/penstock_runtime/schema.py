@@ -1,5 +1,7 @@
 """The tables. Migrations make them; a test compares the two."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -37,6 +39,12 @@ NOW = func.clock_timestamp()
 ASKED_AT = func.statement_timestamp()
 """The database's time when the statement came. Rows are looked for by it: NOW changes while a statement runs, so that
 all rows of an index would have to be read."""
+
+
+def seconds(number: Any) -> Any:
+    """An interval of so many seconds."""
+    return func.make_interval(0, 0, 0, 0, 0, 0, number)
+
 
 NEWEST = (text("created_at DESC"), text("id DESC"))
 

@@ -8,8 +8,7 @@ from sqlalchemy import Connection, and_, func, select
 from penstock_runtime.doctor.codes import Code
 from penstock_runtime.doctor.settings import DoctorSettings
 from penstock_runtime.findings import Finding, Level
-from penstock_runtime.ledger.run import seconds
-from penstock_runtime.schema import NOW, jobs, relay
+from penstock_runtime.schema import NOW, jobs, relay, seconds
 from penstock_runtime.settings import RuntimeSettings
 
 MOST_ROWS = 10_000

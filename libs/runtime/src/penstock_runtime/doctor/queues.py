@@ -11,9 +11,8 @@ from penstock_runtime.doctor.jobs import dead_letters
 from penstock_runtime.doctor.settings import DoctorSettings
 from penstock_runtime.findings import Finding, Level
 from penstock_runtime.ledger.pauses import Pause
-from penstock_runtime.ledger.run import seconds
 from penstock_runtime.oldest import Oldest
-from penstock_runtime.schema import NOW, jobs
+from penstock_runtime.schema import NOW, jobs, seconds
 
 
 @dataclass(frozen=True)

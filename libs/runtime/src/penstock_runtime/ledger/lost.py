@@ -8,8 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, fu
 from sqlalchemy.dialects.postgresql import JSONB
 
 from penstock_contracts.queues import Priority
-from penstock_runtime.ledger.run import seconds
-from penstock_runtime.schema import ASKED_AT, NOW, jobs, relay
+from penstock_runtime.schema import ASKED_AT, NOW, jobs, relay, seconds
 
 WORKER_LOST = literal({"code": "worker_lost", "message": "its worker stopped answering on every attempt"}, JSONB)
 TOO_LATE = literal({"code": "deadline_passed", "message": "it was not started before its deadline"}, JSONB)

@@ -5,18 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, text, update
+from sqlalchemy import Connection, and_, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from penstock_contracts.queues import BY_NAME
 from penstock_contracts.task import Message
-from penstock_runtime.ledger.view import COLUMNS, OPEN, JobView, to_view
-from penstock_runtime.schema import NOW, jobs
-
-
-def seconds(number: Any) -> Any:
-    """An interval of so many seconds."""
-    return func.make_interval(0, 0, 0, 0, 0, 0, number)
+from penstock_runtime.ledger.statements import CLAIM, end_with, owned
+from penstock_runtime.ledger.view import COLUMNS, JobView, to_view
+from penstock_runtime.schema import NOW, jobs, seconds
 
 
 @dataclass(frozen=True)
@@ -33,30 +29,8 @@ def claim(connection: Connection, job_id: str, token: UUID, *, lease: float, wor
 
     May be repeated with the same token, where the first answer was lost: it is one attempt.
     """
-    due = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= NOW)
-    timely = or_(jobs.c.deadline.is_(None), jobs.c.deadline > NOW)
-    waiting = and_(jobs.c.state.in_(("accepted", "queued")), due)
-    abandoned = and_(jobs.c.state == "running", jobs.c.lease_until < NOW)
-    free = and_(or_(waiting, abandoned), timely, jobs.c.attempt < jobs.c.attempts, ~jobs.c.cancel_requested)
-    taken = and_(jobs.c.state == "running", jobs.c.token == token)
-    row = connection.execute(
-        update(jobs)
-        .where(jobs.c.id == job_id, or_(free, taken))
-        .values(
-            state="running",
-            token=token,
-            worker=worker,
-            lease_until=NOW + seconds(lease),
-            attempt=case((taken, jobs.c.attempt), else_=jobs.c.attempt + 1),
-            # A worker that stopped answering; here its job is taken before the relay has judged it.
-            losses=case((and_(abandoned, ~taken), jobs.c.losses + 1), else_=jobs.c.losses),
-            publications=0,
-            missing_since=None,
-            started_at=NOW,
-            error=None,
-        )
-        .returning(*COLUMNS, jobs.c.payload.label("taken_payload"))
-    ).one_or_none()
+    mine = {"this_job": job_id, "this_token": token, "by_worker": worker, "for_seconds": lease}
+    row = connection.execute(CLAIM, mine).one_or_none()
     return _claim(row, token)
 
 
@@ -200,7 +174,7 @@ def renew(connection: Connection, held: Iterable[tuple[str, UUID]], *, lease: fl
 def progress(connection: Connection, job_id: str, token: UUID, now_at: dict[str, Any]) -> bool | None:
     """Store how far a run is. Returns whether cancelling is asked for; None: the job is no longer this run's."""
     row = connection.execute(
-        update(jobs).where(_owned(job_id, token)).values(progress=now_at).returning(jobs.c.cancel_requested)
+        update(jobs).where(owned(job_id, token)).values(progress=now_at).returning(jobs.c.cancel_requested)
     ).one_or_none()
     return None if row is None else bool(row.cancel_requested)
 
@@ -219,23 +193,9 @@ def fail(connection: Connection, job_id: str, token: UUID, error: dict[str, Any]
 
 
 def _end(connection: Connection, job_id: str, token: UUID, **values: Any) -> bool:
-    row = connection.execute(
-        update(jobs)
-        # The same end written twice is one: its first answer may have been lost.
-        .where(or_(_owned(job_id, token), _ended(job_id, token, values["state"])))
-        .values(finished_at=NOW, lease_until=None, **values)
-        .returning(jobs.c.id)
-    ).one_or_none()
+    new = {f"new_{name}": value for name, value in values.items()}
+    row = connection.execute(end_with(*values), {"this_job": job_id, "this_token": token, **new}).one_or_none()
     return row is not None
-
-
-def _owned(job_id: str, token: UUID) -> ColumnElement[bool]:
-    # Open, not only running: the relay puts a row whose lease ran out back in line, and until it is taken it is ours.
-    return and_(jobs.c.id == job_id, jobs.c.token == token, jobs.c.state.in_(OPEN))
-
-
-def _ended(job_id: str, token: UUID, state: str) -> ColumnElement[bool]:
-    return and_(jobs.c.id == job_id, jobs.c.token == token, jobs.c.state == state)
 
 
 def retry(connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, after: float) -> str | None:
@@ -269,7 +229,7 @@ def _put_back(
     state = case((jobs.c.cancel_requested, "cancelled"), (spent, "dead"), else_="accepted")
     row = connection.execute(
         update(jobs)
-        .where(_owned(job_id, token))
+        .where(owned(job_id, token))
         .values(
             state=state,
             attempt=attempt,
