@@ -53,7 +53,8 @@ def test_a_gate_opens_from_nothing_stays_for_a_long_job_and_closes(suite: Suite,
         soon(lambda: unacknowledged(suite, "generation") == (0, 1), "nothing is ready, and one is unacknowledged")
         (holder,) = [pod for pod in suite.namespace.names("worker-generation") if pod == suite.worker_of(long)]
         suite.await_end([long])
-        assert holder in suite.namespace.names("worker-generation")
+        # Of two pods the one at work may be chosen to go: it ends its job first, and is gone then.
+        assert (suite.worker_of(long), watch.of(GENERATION)[-1] >= 1) == (holder, True)
         ended = time.monotonic()
         suite.await_replicas(GENERATION, 0, seconds=COOLDOWN + 90)
     figure(f"from the POST to a running job, from no pod: {started - posted:.1f} s")
