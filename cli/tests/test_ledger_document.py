@@ -12,8 +12,7 @@ from chaos.record import TASKS
 from command_line import Penstock, RunningApi
 from sqlalchemy import text
 
-from penstock_runtime.ledger.run import OPEN
-from penstock_runtime.ledger.view import FINISHED
+from penstock_runtime.ledger.view import FINISHED, OPEN
 from penstock_runtime.settings import RuntimeSettings
 
 ROOT = Path(__file__).resolve().parents[2]
