@@ -63,10 +63,8 @@ def annotated(suite: Suite, target: str, note: str) -> Iterator[None]:
 def test_what_deploy_installed_is_there_and_nothing_is_wrong_with_it(suite: Suite) -> None:
     def nothing_is_wrong() -> bool:
         ended = penstock("doctor", "-n", suite.namespace.name)
-        told.append(ended)
         return ended.status == 0 and ended.printed.startswith("nothing wrong found; looked at release penstock")
 
-    told: list[Ended] = []
     soon(nothing_is_wrong, "doctor finds nothing", seconds=120)
 
 
