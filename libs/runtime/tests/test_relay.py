@@ -159,11 +159,10 @@ def test_finished_jobs_are_forgotten_after_their_time(ledger):
     assert ledger.row(unfinished).state == "accepted"
 
 
-def test_more_than_a_batch_of_old_jobs_is_forgotten_pass_by_pass(ledger, relay, monkeypatch):
+def test_more_than_a_batch_of_old_jobs_is_forgotten_pass_by_pass(ledger, relay):
     ledger.accept_many(5)
     ledger.change(state="succeeded", finished_at=NOW - timedelta(days=31))
-    monkeypatch.setattr(sweeping := relay(relay_batch=2), "_swept_at", float("-inf"))
-    left = []
+    sweeping, left = relay(relay_batch=2), []
     for _ in range(3):
         sweeping.one_pass()
         left.append(ledger.count())

@@ -45,7 +45,7 @@ class Relay:
         self._losses = open_losses(settings, self._engine)
         self._healthy_since: datetime | None = None
         self._last_pass = datetime.min.replace(tzinfo=UTC)
-        self._swept_at = time.monotonic()
+        self._sweep_at = time.monotonic()
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -120,14 +120,16 @@ class Relay:
             log.error("never_started", jobs=ended[:20], count=len(ended), publications=limit)
 
     def _sweep(self) -> None:
-        if time.monotonic() - self._swept_at < SWEEP_EVERY:
+        now = time.monotonic()
+        if now < self._sweep_at:
             return
-        self._swept_at = time.monotonic()
+        # Before it is tried: one that fails is not to keep every pass from what comes after it.
+        self._sweep_at = now + SWEEP_EVERY
         days, most = self._settings.retention_days, self._settings.relay_batch
         with self._engine.begin() as connection:
             count = lost.forget_finished(connection, days=days, most=most)
         if count == most:  # more may end in a minute than a batch holds: the next pass goes on
-            self._swept_at = float("-inf")
+            self._sweep_at = now
 
     def _read_pauses(self) -> dict[str, Pause]:
         with self._engine.begin() as connection:
