@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     unnamed = f"all but {', '.join(sorted(WHEN_NAMED))} by default"
     parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help=unnamed)
-    parser.add_argument("--short", action="store_true", help="all of it in some five minutes, for a first look")
+    parser.add_argument("--short", action="store_true", help="less of it, for a first look")
     parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
     parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
     parser.add_argument("--lone-seconds", type=float, default=4, help="of lone requests in each round (default 4)")

@@ -69,6 +69,7 @@ def _make_indexes(connection: Connection) -> None:
     """Make the indexes of revisions to come whose tables may be large by now. Meanwhile they are read and written.
 
     Such a revision names them in `INDEXES`, and makes them itself where they are missing: in a database without tables.
+    They are on columns that the revision before has. It takes as long as it takes; the Job's deadline bounds it.
     """
     at = current(connection)
     if at is None or is_enough(connection):

@@ -63,7 +63,10 @@ def list_jobs(
     task: str | None = None,
     state: str | None = None,
 ) -> list[JobView]:
-    """A tenant's jobs, newest first; `before` is the creation time and id of the last one already seen."""
+    """A tenant's jobs, newest first; `before` is the creation time and id of the last one already seen.
+
+    In a transaction, since a page that is filtered is planned for itself.
+    """
     mine = [jobs.c.tenant == tenant]
     mine += [column == value for column, value in ((jobs.c.queue, queue), (jobs.c.task, task)) if value is not None]
     if before is not None:
