@@ -217,8 +217,8 @@ def left_in(client: "redis.Redis") -> dict[str, int]:
     return {queue.name: count + int(client.hlen(queue.unacked_key)) for queue, count in waiting.items()}
 
 
-def watch(client: "redis.Redis", database: Engine, turn: Turn) -> None:
-    """Look until nothing is left, in the ledger neither. Raises ProcessError where nothing gets on."""
+def watch(client: "redis.Redis", database: Engine, turn: Turn, patience: float = PATIENCE) -> None:
+    """Look until nothing is left, in the ledger neither. Raises ProcessError where nothing gets on for so long."""
     began = time.monotonic()
     least, since = None, began
     while True:
@@ -229,8 +229,8 @@ def watch(client: "redis.Redis", database: Engine, turn: Turn) -> None:
             return
         if least is None or total < least:
             least, since = total, now
-        elif now - since > PATIENCE:
-            raise ProcessError(f"nothing was done for {PATIENCE:g} s, {total} jobs are left")
+        elif now - since > patience:
+            raise ProcessError(f"nothing was done for {patience:g} s, {total} jobs are left")
         time.sleep(EVERY)
 
 

@@ -83,6 +83,13 @@ class Ledger:
 
     def round(self, took: Took) -> None:
         """Some jobs from their beginning to their end, and some looks. Afterwards all is as before."""
+        ids = self.work(took)
+        # Before the relay looks: of the others the messages are gone.
+        self._clear(ids)
+        self._look(took)
+
+    def work(self, took: Took) -> list[str]:
+        """Accept some jobs, take as many messages, claim and finish some of their jobs. The ids of all taken."""
         due = self._accept(took)
         for group in due:
             self._publisher.publish(group)
@@ -105,9 +112,7 @@ class Ledger:
             with self._engine.connect() as connection, took.timing("finish"):
                 done = finish(connection, job_id, token, {"kept": 1})
             self._expect("finished jobs", int(done), 1)
-        # Before the relay looks: of the others the messages are gone.
-        self._clear(ids)
-        self._look(took)
+        return ids
 
     def _accept(self, took: Took) -> list[list[Publication]]:
         """Accept jobs of both ways, and some that the relay is to publish."""

@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import pytest
 import redis
-from bench import drain
 from bench.drain import ROWS, Turn, Wanted, faults, fill, left_in, watch
 from bench.large_import import AMOUNT
 from processes import eventually
@@ -51,8 +50,7 @@ def test_what_is_in_flight_is_left_too(client):
     assert left_in(client) == {"dataset": 0, "generation": 0, "mail": 1, "ops_trace": 0}
 
 
-def test_it_is_over_when_the_ledger_says_so_too(filled, client, monkeypatch):
-    monkeypatch.setattr(drain, "EVERY", 0.01)
+def test_it_is_over_when_the_ledger_says_so_too(filled, client):
     turn = Turn()
     watching = threading.Thread(target=watch, args=(client, filled, turn))
     watching.start()
@@ -65,10 +63,9 @@ def test_it_is_over_when_the_ledger_says_so_too(filled, client, monkeypatch):
     assert [turn.left[queue.name][-1] for queue in QUEUES] == [0] * 4
 
 
-def test_jobs_that_nobody_does_are_an_error(filled, client, monkeypatch):
-    monkeypatch.setattr(drain, "PATIENCE", 0.1)
+def test_jobs_that_nobody_does_are_an_error(filled, client):
     with pytest.raises(ProcessError, match="99 jobs are left"):
-        watch(client, filled, Turn())
+        watch(client, filled, Turn(), patience=0.1)
 
 
 def test_a_queue_is_empty_from_its_first_look_with_nothing_left_on():
