@@ -29,7 +29,7 @@ check: setup ## lint, format, types, layers, and each member alone
 isolated: setup ## import each member where only its own dependencies are installed
 	$(BIN)/python scripts/isolated.py
 
-test: setup .tools/helm/installed .tools/compat/.installed ## run every test, with a real Redis and PostgreSQL
+test: setup .tools/helm/installed .tools/compat/.installed .tools/peers/.installed ## run every test, with a real Redis and PostgreSQL
 	$(BIN)/pytest -n 4 --dist worksteal
 
 chaos: setup ## kill everything under load, and count what is lost: 10 minutes; SHORT=1, SEED=, JOBS=, FAULTS=, ARGS=--help

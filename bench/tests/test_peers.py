@@ -11,7 +11,6 @@ from bench.guard import marked
 from bench.peers import latency, work
 from bench.peers.contestant import Contestant
 from bench.peers.lineup import (
-    INSTALLED,
     PENSTOCK,
     PENSTOCK_LEDGER,
     STOCK,
@@ -265,7 +264,6 @@ def test_what_is_reached_of_sending_and_starting():
     ]
 
 
-@pytest.mark.skipif(not (INSTALLED / ".installed").exists(), reason="make .tools/peers/.installed")
 @pytest.mark.parametrize("name", ["dramatiq, threads", "dramatiq, gevent", "arq", "saq", "taskiq", "huey", "rq"])
 def test_each_peer_runs_and_acknowledges_each_number(bench, name):
     [peer] = chosen(lineup(NOOP, NOWHERE), [name])
