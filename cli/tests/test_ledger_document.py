@@ -12,7 +12,7 @@ from chaos.record import TASKS
 from command_line import Penstock, RunningApi
 from sqlalchemy import text
 
-from penstock_runtime.ledger.view import FINISHED, OPEN
+from penstock_runtime.schema import FINISHED, OPEN
 from penstock_runtime.settings import RuntimeSettings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from penstock_contracts.queues import Priority
 from penstock_runtime.ledger import list_jobs, lost
 from penstock_runtime.ledger.figures import read_figures
 from penstock_runtime.ledger.publish import take_due
-from penstock_runtime.ledger.view import FINISHED
+from penstock_runtime.schema import FINISHED
 
 MANY = 5000
 FEW = 5

@@ -48,7 +48,18 @@ def seconds(number: Any) -> Any:
 
 NEWEST = (text("created_at DESC"), text("id DESC"))
 
-ENDED = "state IN ('succeeded','failed','cancelled','dead')"
+FINISHED = ("succeeded", "failed", "cancelled", "dead")
+"""The states that no job leaves by itself."""
+
+OPEN = ("accepted", "queued", "running")
+"""All others."""
+
+
+def _is_one_of(states: tuple[str, ...]) -> str:
+    return f"state IN ({','.join(map(repr, states))})"
+
+
+ENDED = _is_one_of(FINISHED)
 """Literally: from parameters PostgreSQL could not tell that it is what an index holds."""
 
 jobs = Table(
@@ -98,7 +109,7 @@ jobs = Table(
     Column("created_at", Time, nullable=False, server_default=NOW),
     Column("started_at", Time),
     Column("finished_at", Time),
-    CheckConstraint("state IN ('accepted','queued','running','succeeded','failed','cancelled','dead')", name="state"),
+    CheckConstraint(_is_one_of(OPEN + FINISHED), name="state"),
     UniqueConstraint("tenant", "task", "idempotency_key"),
     Index("ix_jobs_tenant_created_at_id", "tenant", *NEWEST),
     # The same of one state, queue or task. What has not ended is found by its state: so two of them are written once a

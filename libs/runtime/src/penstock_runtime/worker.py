@@ -19,7 +19,8 @@ from penstock_runtime.job import Job, LeaseLost
 from penstock_runtime.ledger import run as ledger
 from penstock_runtime.ledger.accept import Unstorable, canonical
 from penstock_runtime.ledger.exits import UNREGISTERED, forget_unregistered
-from penstock_runtime.ledger.view import FINISHED, JobView
+from penstock_runtime.ledger.view import JobView
+from penstock_runtime.schema import FINISHED
 from penstock_runtime.settings import RuntimeSettings
 
 log = structlog.get_logger("penstock.task")

@@ -7,8 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, union_all
 from sqlalchemy.dialects.postgresql import INTERVAL
 
 from penstock_contracts.queues import QUEUES
-from penstock_runtime.ledger.view import FINISHED
-from penstock_runtime.schema import ASKED_AT, jobs
+from penstock_runtime.schema import ASKED_AT, FINISHED, jobs
 
 MINUTES = (1, 5)
 """The windows, up to now."""

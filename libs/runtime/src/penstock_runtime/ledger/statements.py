@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Float, Update, and_, bindparam, case, or_, update
 
-from penstock_runtime.ledger.view import COLUMNS, OPEN
-from penstock_runtime.schema import NOW, jobs, seconds
+from penstock_runtime.ledger.view import COLUMNS
+from penstock_runtime.schema import NOW, OPEN, jobs, seconds
 
 JOB, TOKEN = bindparam("this_job", type_=jobs.c.id.type), bindparam("this_token", type_=jobs.c.token.type)
 

@@ -6,13 +6,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Connection, Row, Select, literal_column, select, tuple_, union_all
 
-from penstock_runtime.schema import ENDED, jobs
-
-FINISHED = ("succeeded", "failed", "cancelled", "dead")
-"""The states that no job leaves by itself."""
-
-OPEN = ("accepted", "queued", "running")
-"""All others."""
+from penstock_runtime.schema import ENDED, OPEN, jobs
 
 
 @dataclass(frozen=True)

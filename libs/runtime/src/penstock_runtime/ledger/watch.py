@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from penstock_runtime.ledger.view import FINISHED, JobView
-from penstock_runtime.schema import jobs
+from penstock_runtime.ledger.view import JobView
+from penstock_runtime.schema import FINISHED, jobs
 
 MOST = 1000
 """Jobs in one statement; more take several."""
