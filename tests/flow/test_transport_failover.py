@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
 from processes import eventually
 from redis_group import NAME, Group
 from shops import numbers, workers
@@ -54,8 +55,10 @@ class Sender:
         return self.sent
 
     def _load(self) -> None:
+        # What fails while it sends is the client's own OperationalError, and not what the connection raised.
+        lost = (OSError, redis.RedisError, OperationalError, *self._client.connection_for_write().connection_errors)
         while not self._stop.is_set():
-            with suppress(OSError, redis.RedisError, *self._client.connection_for_write().connection_errors):
+            with suppress(*lost):
                 self._over_one_connection()
 
     def _over_one_connection(self) -> None:
