@@ -176,9 +176,10 @@ def test_300_idle_listeners_cost_as_many_statements_as_one(start_api: Any, postg
     with ExitStack() as stack:
         first = stack.enter_context(closing(open_stream(running, names[0], key)))
         alone = passed(gate, first)
-        others = [stack.enter_context(closing(open_stream(running, name, key))) for name in names[1:]]
-        for other in others:
-            assert other.recv(4096).startswith(b"HTTP/1.1 200 ")
+        others = []
+        for name in names[1:]:  # one after another: they are to listen, and not to come at once
+            others.append(stack.enter_context(closing(open_stream(running, name, key))))
+            assert others[-1].recv(4096).startswith(b"HTTP/1.1 200 ")
         together = passed(gate, first)
         with psycopg.connect(running.database_url) as connection:
             connection.execute("UPDATE jobs SET state = 'cancelled'")
