@@ -11,11 +11,12 @@ from penstock_contracts.mail import REGISTRATION_CONFIRMATION, RegistrationConfi
 from penstock_contracts.ops_trace import PRUNE, Prune
 from penstock_contracts.queues import MAIL, OPS_TRACE
 from penstock_runtime.broker import transport_options
+from penstock_runtime.delivery import Delivery
 from penstock_runtime.errors import PenstockError, Rejected, Retryable
 from penstock_runtime.findings import Level
 from penstock_runtime.ledger import pauses
 from penstock_runtime.ledger.run import claim
-from penstock_runtime.worker import Delivery, Skipped, Worker, serve
+from penstock_runtime.worker import Skipped, Worker, serve
 
 PRUNING = PRUNE.message(Prune())
 

@@ -10,11 +10,12 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from penstock_contracts.ops_trace import PRUNE, Prune, Pruned
+from penstock_runtime.delivery import Delivery
 from penstock_runtime.errors import PenstockError, Rejected, Retryable
 from penstock_runtime.ledger import cancel
 from penstock_runtime.ledger import run as steps
 from penstock_runtime.schema import NOW, accounts
-from penstock_runtime.worker import Delivery, Skipped, Worker, serve
+from penstock_runtime.worker import Skipped, Worker, serve
 
 
 @pytest.fixture

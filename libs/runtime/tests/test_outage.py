@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import func, insert, make_url, select
 
 from penstock_contracts.ops_trace import PRUNE, Prune, Pruned
+from penstock_runtime.delivery import Delivery
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.schema import accounts
-from penstock_runtime.worker import Delivery, Skipped, Worker, serve
+from penstock_runtime.worker import Skipped, Worker, serve
 
 
 class Wire:
@@ -131,7 +132,7 @@ def test_a_job_whose_commit_was_not_answered_has_succeeded_and_its_sender_is_tol
     assert (row.state, row.attempt, effects(ledger)) == ("succeeded", 1, 1)
 
 
-@pytest.mark.parametrize("statement", [b"SET state=$1", b"result=$"], ids=["claim", "finish"])
+@pytest.mark.parametrize("statement", [b"attempt=CASE", b"result="], ids=["claim", "finish"])
 def test_a_statement_that_was_not_answered_is_repeated_and_counts_once(ledger, wire, work, database_url, statement):
     job_id = ledger.accept(PRUNE.message(Prune())).job_id
     run = work(str(make_url(database_url).set(port=wire.port)))

@@ -11,11 +11,12 @@ from sqlalchemy.exc import DataError
 from penstock_contracts.ops_trace import PRUNE, Prune, Pruned
 from penstock_contracts.queues import MAIL, Priority
 from penstock_contracts.task import Contract, Message, Task
+from penstock_runtime.delivery import Delivery
 from penstock_runtime.errors import PenstockError, Rejected, Retryable
 from penstock_runtime.ledger import cancel
 from penstock_runtime.ledger import run as steps
 from penstock_runtime.schema import NOW
-from penstock_runtime.worker import Delivery, Skipped, Worker, backoff, serve
+from penstock_runtime.worker import Skipped, Worker, backoff, serve
 
 
 class Words(Contract):

@@ -15,13 +15,14 @@ import sqlalchemy
 
 from penstock_contracts.generation import REPORT, Report
 from penstock_contracts.ops_trace import WEBHOOK, Webhook
+from penstock_runtime.delivery import Delivery
 from penstock_runtime.errors import PenstockError
 from penstock_runtime.ledger import JobView, accept, read_job, start_over
 from penstock_runtime.ledger import run as ledger
 from penstock_runtime.links import webhook_secret
 from penstock_runtime.schema import jobs
 from penstock_runtime.settings import RuntimeSettings
-from penstock_runtime.worker import Delivery, Skipped, Worker
+from penstock_runtime.worker import Skipped, Worker
 from penstock_worker_opstrace.settings import OpsTraceSettings
 from penstock_worker_opstrace.tasks import tell
 from penstock_worker_opstrace.webhook import headers

@@ -12,12 +12,12 @@ from penstock_cli.local.supervisor import Bounds, Interrupted, Supervisor
 from penstock_cli.settings import CliSettings
 from penstock_runtime import broker_server, waiting
 from penstock_runtime.database import connect
+from penstock_runtime.delivery import DEFAULT_TENANT
 from penstock_runtime.errors import PenstockError
 from penstock_runtime.keys import create_key, find_key
 from penstock_runtime.migrate import upgrade
 from penstock_runtime.scopes import Scope
 from penstock_runtime.settings import RuntimeSettings, load
-from penstock_runtime.worker import DEFAULT_TENANT
 
 KEY_NAME = "local run"
 

@@ -10,10 +10,10 @@ from typing import Any
 import structlog
 
 from penstock_contracts.task import Message, Task
+from penstock_runtime.delivery import DEFAULT_TENANT, payload_of, storable
 from penstock_runtime.exits import Exits
 from penstock_runtime.incoming import Call, fields_of, identify
 from penstock_runtime.ledger.adopt import adopt_for_later
-from penstock_runtime.worker import DEFAULT_TENANT, payload_of, storable
 
 log = structlog.get_logger(__name__)
 

@@ -12,13 +12,14 @@ from celery.worker.state import maybe_shutdown
 from penstock_runtime import broker_server, migrate, waiting
 from penstock_runtime.aside import Aside
 from penstock_runtime.consumer import PART, Beats
+from penstock_runtime.delivery import Delivery, payload_of
 from penstock_runtime.errors import PenstockError, SettingsError, Unavailable
 from penstock_runtime.headers import HEADER
 from penstock_runtime.heartbeat import Heartbeat
 from penstock_runtime.incoming import EMBEDDED, priority_of
 from penstock_runtime.lease import TOKEN, LeaseKeeper
 from penstock_runtime.settings import RuntimeSettings
-from penstock_runtime.worker import Delivery, Served, Skipped, Worker, payload_of
+from penstock_runtime.worker import Served, Skipped, Worker
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ def add_tasks(app: Any, served: Iterable[Served[Any, Any]], settings: RuntimeSet
     worker = Worker(settings)
 
     def know_the_name(sender: str, **_: Any) -> None:
-        worker.name = sender
+        worker.call_itself(sender)
 
     signals.celeryd_init.connect(know_the_name, weak=False)  # sent before the pool forks
     for item in served:

@@ -41,42 +41,42 @@ class Grouped(Generic[Item, Outcome]):
     def __call__(self, item: Item) -> Outcome:
         """The outcome of one item. Raises what `work` raises for it."""
         ticket: _Ticket[Item, Outcome] = _Ticket(item)
+        try:
+            self._stand_in_line(ticket)
+            if ticket.leads:
+                self._lead(ticket)
+        except BaseException:
+            # A caller that is interrupted leaves the line; one that leads, or was to, must not leave the others alone.
+            with self._lock:
+                if ticket in self._waiting:
+                    self._waiting.remove(ticket)
+            if ticket.leads:
+                self._hand_on(ticket)
+            raise
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.outcome[0]
+
+    def _stand_in_line(self, ticket: _Ticket[Item, Outcome]) -> None:
         with self._lock:
             self._waiting.append(ticket)
             ticket.leads = not self._busy
             self._busy = True
         if not ticket.leads:
-            self._wait(ticket)
-        if ticket.leads:
-            self._lead(ticket)
-        if ticket.error is not None:
-            raise ticket.error
-        return ticket.outcome[0]
-
-    def _wait(self, ticket: _Ticket[Item, Outcome]) -> None:
-        try:
             ticket.called.wait()
-        except BaseException:
-            # A caller that is interrupted leaves the line; one that was to lead must not leave the others alone.
-            with self._lock:
-                if ticket in self._waiting:
-                    self._waiting.remove(ticket)
-            if ticket.leads:
-                self._hand_on()
-            raise
 
     def _lead(self, own: _Ticket[Item, Outcome]) -> None:
         with self._lock:
             group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
         try:
             self._run(group)
-        except BaseException as interrupted:
+        except BaseException:
             for ticket in group:
                 if not ticket.outcome and ticket is not own:
                     ticket.error = Unavailable("the caller that led this group was interrupted; the outcome is unknown")
-            raise interrupted
+            raise
         finally:
-            self._hand_on()
+            self._hand_on(own)
             for ticket in group:
                 ticket.called.set()
 
@@ -95,9 +95,10 @@ class Grouped(Generic[Item, Outcome]):
             else:
                 group[0].error = error
 
-    def _hand_on(self) -> None:
+    def _hand_on(self, leader: _Ticket[Item, Outcome]) -> None:
         with self._lock:
             self._busy = bool(self._waiting)
             if self._busy:
                 self._waiting[0].leads = True
                 self._waiting[0].called.set()
+            leader.leads = False

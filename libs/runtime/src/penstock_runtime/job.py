@@ -37,7 +37,8 @@ class Job:
         self._lease = lease
         self._effects: Connection | None = None
         self._written_at = float("-inf")
-        self._at: dict[str, Any] | None = None
+        self.reached: dict[str, Any] | None = None
+        """What it told of its progress last."""
 
     @property
     def connection(self) -> Connection:
@@ -57,14 +58,14 @@ class Job:
 
         Raises Cancelled where someone asked for that, and LeaseLost; let both pass.
         """
-        self._at = {"done": done, "total": total, "unit": unit}
+        self.reached = {"done": done, "total": total, "unit": unit}
         now = time.monotonic()
         if now - self._written_at < PROGRESS_EVERY:
             return
         self._written_at = now
         try:
             with self._autocommit.connect() as connection:
-                cancelling = ledger.progress(connection, self.id, self.token, self._at)
+                cancelling = ledger.progress(connection, self.id, self.token, self.reached)
         except LOST:
             log.warning("progress_not_stored", done=done)
             return
@@ -85,18 +86,12 @@ class Job:
         if held[self.id]:
             raise Cancelled("cancelled while it ran")
 
-    def finish(self, result: dict[str, Any]) -> None:
-        """Write the result of a job without effects. May be repeated. Raises LeaseLost."""
-        with self._autocommit.connect() as connection:
-            if not ledger.finish(connection, self.id, self.token, result, progress=self._at):
-                raise LeaseLost
-
     def finish_with_effects(self, result: dict[str, Any]) -> None:
         """Commit the effects and the result as one. Raises LeaseLost.
 
         Raises what PostgreSQL does when it is gone; only `is_finished` knows then whether they were committed.
         """
-        if not ledger.finish(self.connection, self.id, self.token, result, progress=self._at):
+        if not ledger.finish(self.connection, self.id, self.token, result, progress=self.reached):
             raise LeaseLost
         self.connection.commit()
 

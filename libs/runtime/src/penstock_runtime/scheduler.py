@@ -10,6 +10,7 @@ from celery.beat import Scheduler
 from sqlalchemy import Connection, select
 
 from penstock_runtime.database import LOST, connect
+from penstock_runtime.delivery import DEFAULT_TENANT
 from penstock_runtime.errors import SettingsError
 from penstock_runtime.heartbeat import FAULT
 from penstock_runtime.ledger.accept import KeyReused, accept
@@ -19,7 +20,6 @@ from penstock_runtime.schedule import Entry, read_entry
 from penstock_runtime.schema import NOW
 from penstock_runtime.settings import RuntimeSettings
 from penstock_runtime.waiting import reason_of
-from penstock_runtime.worker import DEFAULT_TENANT
 
 log = structlog.get_logger(__name__)
 

@@ -5,28 +5,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
-from penstock_contracts.queues import Priority
-from penstock_contracts.task import Message, P, R, Task
+from penstock_contracts.task import P, R, Task
 from penstock_runtime.database import LOST, connect
+from penstock_runtime.delivery import Delivery
 from penstock_runtime.errors import Cancelled, PenstockError, Rejected, Retryable, Unavailable
 from penstock_runtime.job import Job, LeaseLost
 from penstock_runtime.ledger import run as ledger
-from penstock_runtime.ledger.accept import Unstorable, canonical
-from penstock_runtime.ledger.exits import UNREGISTERED, forget_unregistered
 from penstock_runtime.ledger.view import JobView
+from penstock_runtime.runs import Runs
 from penstock_runtime.schema import FINISHED
 from penstock_runtime.settings import RuntimeSettings
 
 log = structlog.get_logger("penstock.task")
-
-DEFAULT_TENANT = "default"
-"""Owns the jobs that come from Celery clients, which know no tenants."""
 
 T = TypeVar("T")
 
@@ -47,18 +42,6 @@ def serve(task: Task[P, R], handler: Callable[[P, Job], R]) -> Served[P, R]:
     return Served(task, handler)
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """One message as a worker got it. `token` was made for this delivery; `known`: the ledger has published it."""
-
-    job_id: str
-    token: UUID
-    payload: dict[str, Any]
-    known: bool
-    priority: Priority = Priority.NORMAL
-    embed: dict[str, Any] | None = None
-
-
 class Skipped(Exception):
     """There is nothing to do for this message: acknowledge it. `cancelled`: the job was."""
 
@@ -74,7 +57,7 @@ class Worker:
         self.settings = settings
         self._engine = connect(settings)
         self._ledger = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self.name = name
+        self._runs = Runs(self._ledger, lease=settings.lease, worker=name)
 
     def run(self, served: Served[Any, Any], delivery: Delivery) -> dict[str, Any]:
         """Run one delivery to its end, and return the result as JSON.
@@ -109,42 +92,13 @@ class Worker:
             return result
 
     def _take(self, task: Task[Any, Any], delivery: Delivery) -> ledger.Claim | JobView:
-        found = self._persist(lambda: self._claim(task, delivery))
+        found = self._persist(lambda: self._runs.take(task.name, task.queue.name, delivery))
         if found is None:
             raise Skipped("its row is gone")
         if isinstance(found, JobView) and found.state not in FINISHED:
             log.info("skipped", job=found.id, state=found.state)
             raise Skipped(f"it is {found.state}")
         return found
-
-    def _claim(self, task: Task[Any, Any], delivery: Delivery) -> ledger.Claim | JobView | None:
-        lease, name = self.settings.lease, self.name
-        with self._ledger.connect() as connection:
-            claimed = ledger.claim(connection, delivery.job_id, delivery.token, lease=lease, worker=name)
-            if claimed:
-                return claimed
-            row = ledger.state_of(connection, delivery.job_id)
-            if row is not None and (row.error or {}).get("code") == UNREGISTERED:
-                forget_unregistered(connection, delivery.job_id)
-                row = None
-            if row is not None:
-                return row
-            message = Message(task.name, task.queue.name, storable(delivery.payload), delivery.priority)
-            if delivery.known:
-                ledger.bury_unknown(connection, delivery.job_id, message, tenant=DEFAULT_TENANT)
-                return None
-            adopted = ledger.adopt(
-                connection,
-                delivery.job_id,
-                message,
-                delivery.token,
-                tenant=DEFAULT_TENANT,
-                embed=delivery.embed,
-                lease=lease,
-                worker=name,
-            )
-            # Two copies of one foreign message may come at once; the other one's row is there now.
-            return adopted or ledger.state_of(connection, delivery.job_id)
 
     def _work(
         self, served: Served[Any, Any], claimed: ledger.Claim, job: Job, embed: dict[str, Any] | None
@@ -162,8 +116,13 @@ class Worker:
         if job.has_effects:
             self._finish_with_effects(job, result)
         else:
-            self._persist(lambda: job.finish(result))
+            self._finish(job, result)
         return result
+
+    def _finish(self, job: Job, result: dict[str, Any]) -> None:
+        end = ledger.Finished(job.id, job.token, result, job.reached)
+        if not self._persist(lambda: self._runs.finish(end)):
+            raise LeaseLost
 
     def _finish_with_effects(self, job: Job, result: dict[str, Any]) -> None:
         try:
@@ -239,11 +198,15 @@ class Worker:
         while True:
             try:
                 return write()
-            except LOST as error:
+            except (*LOST, Unavailable) as error:
                 if time.monotonic() > deadline:
                     raise Unavailable("PostgreSQL did not answer") from error
                 log.warning("waiting", what="PostgreSQL", reason=type(error).__name__)
                 time.sleep(0.5)
+
+    def call_itself(self, name: str) -> None:
+        """The name that stands in the rows from now on."""
+        self._runs.worker = name
 
     @property
     def database(self) -> Engine:
@@ -268,20 +231,6 @@ def _ended_before(job: JobView) -> dict[str, Any]:
         raise Skipped("it was cancelled", cancelled=True)
     error = job.error or {}
     raise PenstockError(str(error.get("message", "")), code=str(error.get("code", "")))
-
-
-def payload_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """A Celery call as a payload. Positional arguments have no name, so they make it invalid."""
-    return kwargs | ({"positional arguments": list(args)} if args else {})
-
-
-def storable(payload: dict[str, Any]) -> dict[str, Any]:
-    """A foreign payload that PostgreSQL cannot store becomes one that no task takes."""
-    try:
-        canonical(payload)
-    except Unstorable as error:
-        return {error.message: None}
-    return payload
 
 
 def _about(code: str, message: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a worker does with a job. Every write compares the token that its claim put into the row."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 
 from penstock_contracts.queues import BY_NAME
 from penstock_contracts.task import Message
-from penstock_runtime.ledger.statements import CLAIM, end_with, owned
+from penstock_runtime.ledger.statements import CLAIM, CLAIM_ALL, FINISH_ALL, end_with, owned
 from penstock_runtime.ledger.view import COLUMNS, JobView, to_view
 from penstock_runtime.schema import NOW, jobs, seconds
 
@@ -24,6 +24,16 @@ class Claim:
     payload: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A run that succeeded, having come so far."""
+
+    id: str
+    token: UUID
+    result: dict[str, Any]
+    progress: dict[str, Any] | None
+
+
 def claim(connection: Connection, job_id: str, token: UUID, *, lease: float, worker: str) -> Claim | None:
     """Take a job that waits and is due, or whose lease ran out. None: it is not to be had; see `state_of`.
 
@@ -31,7 +41,17 @@ def claim(connection: Connection, job_id: str, token: UUID, *, lease: float, wor
     """
     mine = {"this_job": job_id, "this_token": token, "by_worker": worker, "for_seconds": lease}
     row = connection.execute(CLAIM, mine).one_or_none()
-    return _claim(row, token)
+    return _claim(row)
+
+
+def claim_all(
+    connection: Connection, wanted: Sequence[tuple[str, UUID]], *, lease: float, worker: str
+) -> list[Claim | None]:
+    """`claim` for each of these ids and tokens in one statement. None also where somebody has locked the row."""
+    ids, tokens = zip(*wanted, strict=True)
+    mine = {"each_id": ids, "each_token": tokens, "by_worker": worker, "for_seconds": lease}
+    taken = {(row.id, row.token): row for row in connection.execute(CLAIM_ALL, mine)}
+    return [_claim(taken.get(one)) for one in wanted]
 
 
 def adopt(
@@ -49,10 +69,10 @@ def adopt(
     running = {"token": token, "worker": worker, "lease_until": NOW + seconds(lease), "started_at": NOW, "attempt": 1}
     row = connection.execute(
         adopted(job_id, message, tenant=tenant, embed=embed, state="running", **running).returning(
-            *COLUMNS, jobs.c.payload.label("taken_payload")
+            *COLUMNS, jobs.c.token, jobs.c.payload.label("taken_payload")
         )
     ).one_or_none()
-    return _claim(row, token)
+    return _claim(row)
 
 
 def adopted(job_id: str, message: Message, *, tenant: str, embed: dict[str, Any] | None, **values: Any) -> Insert:
@@ -71,11 +91,11 @@ def adopted(job_id: str, message: Message, *, tenant: str, embed: dict[str, Any]
     return insert(jobs).values(**row, **values).on_conflict_do_nothing(index_elements=[jobs.c.id])
 
 
-def _claim(row: Any, token: UUID) -> Claim | None:
+def _claim(row: Any) -> Claim | None:
     if row is None:
         return None
     values = dict(row._mapping)
-    payload = values.pop("taken_payload")
+    payload, token = values.pop("taken_payload"), values.pop("token")
     return Claim(JobView(**values), token, payload)
 
 
@@ -185,6 +205,13 @@ def finish(
     """The run succeeded, having come so far. False: the job was taken over, and this result does not count."""
     last = {} if progress is None else {"progress": progress}
     return _end(connection, job_id, token, state="succeeded", result=result, error=None, **last)
+
+
+def finish_all(connection: Connection, ends: Sequence[Finished]) -> list[bool]:
+    """`finish` for each of these in one statement. False also where somebody has locked the row."""
+    each = {f"each_{field.name}": [getattr(end, field.name) for end in ends] for field in fields(Finished)}
+    written = {(row.id, row.token) for row in connection.execute(FINISH_ALL, each)}
+    return [(end.id, end.token) in written for end in ends]
 
 
 def fail(connection: Connection, job_id: str, token: UUID, error: dict[str, Any], *, state: str = "failed") -> bool:

@@ -21,8 +21,8 @@ from penstock_contracts.queues import BY_NAME, QUEUES, Priority
 from penstock_runtime import dead_letters, redis_server
 from penstock_runtime.broker import redis_errors
 from penstock_runtime.dead_letters import DeadMessage
+from penstock_runtime.delivery import DEFAULT_TENANT
 from penstock_runtime.ledger.dead import DeadJob, discard_dead, list_dead, read_dead, replay_dead
-from penstock_runtime.worker import DEFAULT_TENANT
 
 routes = with_key("dead letters", "What is not done any more until somebody decides")
 
