@@ -19,6 +19,8 @@ from bench import (
     memory,
     plots,
     report,
+    sizes,
+    sizes_report,
     stock_search,
     suite_report,
     waiting,
@@ -29,6 +31,7 @@ from bench.peers import plots as peer_plots
 from bench.peers import report as peer_report
 from bench.peers.work import KINDS
 from bench.running import ROOT, Ground, Machine, ground
+from bench.worker_run import Bench
 from rich import get_console
 from rich.console import RenderableType
 from rich.table import Table
@@ -39,7 +42,7 @@ RESULTS = ROOT / "bench" / "results"
 BESIDE_PEERS = {"peers", "latency"}
 """Measures that need the peers."""
 
-WHEN_NAMED = BESIDE_PEERS | {"drain", "growth"}
+WHEN_NAMED = BESIDE_PEERS | {"drain", "growth", "sizes"}
 """Measures that are taken when they are named only, for their time."""
 
 
@@ -201,6 +204,13 @@ def _growth(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -
     return result, growth_report.grown(result)
 
 
+def _sizes(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    wanted = sizes.Wanted(given.worker_rounds, given.seconds, sizes.SHORT if given.short else sizes.POINTS)
+    result = sizes.measure(Bench(ready.redis_url, ready.folder), wanted, say)
+    sizes_report.drawn(result, picture)
+    return result, sizes_report.grown(result)
+
+
 _MEASURES = {
     "accept": _accept,
     "memory": _memory,
@@ -212,6 +222,7 @@ _MEASURES = {
     "peers": _peers,
     "latency": _latency,
     "growth": _growth,
+    "sizes": _sizes,
 }
 
 

@@ -22,9 +22,12 @@ PIECE = 1000
 
 
 class Copies:
-    """A message of a task, sent once by the application and then copied. `client`: of the same, still empty Redis."""
+    """A message of a task, sent once by the application and then copied. `client`: of the same, still empty Redis.
 
-    def __init__(self, setup: Setup, url: str, task: str, client: "redis.Redis") -> None:
+    padding: characters of a second argument; without it there is none.
+    """
+
+    def __init__(self, setup: Setup, url: str, task: str, client: "redis.Redis", padding: int = 0) -> None:
         environment = {**os.environ, SETUP_VARIABLE: setup.text, URL_VARIABLE: url}
         subprocess.run(
             [sys.executable, "-m", "bench.messages", task], env=environment, cwd=Path(__file__).parents[1], check=True
@@ -32,12 +35,13 @@ class Copies:
         raw = client.rpop(QUEUE)
         assert isinstance(raw, bytes)
         self._message = json.loads(raw)
+        self._more = ["x" * padding] if padding else []
         self._embed = json.loads(b64decode(self._message["body"]))[1:]
 
     def copy(self, argument: Any) -> bytes:
         """Another one, with this argument."""
         job, message = str(uuid4()), self._message
-        body = b64encode(json.dumps([[argument], *self._embed]).encode()).decode()
+        body = b64encode(json.dumps([[argument, *self._more], *self._embed]).encode()).decode()
         headers = message["headers"] | {"id": job, "root_id": job, "argsrepr": f"[{argument}]"}
         properties = message["properties"] | {"correlation_id": job, "delivery_tag": str(uuid4())}
         return json.dumps(message | {"body": body, "headers": headers, "properties": properties}).encode()

@@ -16,7 +16,7 @@ from celery.signals import worker_shutdown
 
 QUEUE = "bench"
 TALLY = "bench-tally"
-"""The key of what the worker has done."""
+"""The list of what each worker has done."""
 
 STOCK, OURS = "stock", "penstock"
 
@@ -85,7 +85,7 @@ def make_app(setup: Setup, url: str, tally: Tally) -> Celery:
         install(app)
 
     @app.task(name="bench.noop", shared=False)  # type: ignore[untyped-decorator]  # Celery has no types
-    def noop(number: int) -> None:
+    def noop(number: int, padding: str = "") -> None:
         tally.count += 1
         tally.total += number
 
@@ -103,7 +103,7 @@ def from_environment() -> Celery:
     @worker_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
     def tell(**_: Any) -> None:
         with redis.Redis.from_url(url) as client:
-            client.set(TALLY, json.dumps(asdict(tally)))
+            client.rpush(TALLY, json.dumps(asdict(tally)))
 
     return make_app(Setup.read(os.environ[SETUP_VARIABLE]), url, tally)
 

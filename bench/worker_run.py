@@ -58,7 +58,7 @@ class Bench:
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder = url, folder
         self.client = redis.Redis.from_url(url, single_connection_client=True)
-        self._copies: dict[tuple[str, str], Copies] = {}
+        self._copies: dict[tuple[str, str, int], Copies] = {}
         self.redis_process = psutil.Process(self.client.info("server")["process_id"])
 
     def empty(self) -> None:
@@ -69,11 +69,11 @@ class Bench:
         while self.client.info("persistence")["aof_rewrite_in_progress"]:
             time.sleep(EVERY)
 
-    def copies(self, setup: Setup, task: str) -> Copies:
+    def copies(self, setup: Setup, task: str, padding: int = 0) -> Copies:
         """Messages of a task, as this application's producer makes them."""
-        about = setup.text, task
+        about = setup.text, task, padding
         if about not in self._copies:
-            self._copies[about] = Copies(setup, self.url, task, self.client)
+            self._copies[about] = Copies(setup, self.url, task, self.client, padding)
         return self._copies[about]
 
     def left(self, setup: Setup) -> int:
@@ -90,18 +90,24 @@ class Bench:
             time.sleep(EVERY)
 
     @contextmanager
-    def worker(self, setup: Setup) -> Iterator[psutil.Process]:
+    def worker(self, setup: Setup, called: str = "") -> Iterator[psutil.Process]:
         """A worker so set up, starting. It is stopped at the end, and killed if it does not end."""
-        command = [sys.executable, "-m", "celery", "-A", "bench.worker_app", *setup.arguments]
+        name = ["-n", f"worker{called}@%h"] if called else []
+        command = [sys.executable, "-m", "celery", "-A", "bench.worker_app", *setup.arguments, *name]
         environment = {SETUP_VARIABLE: setup.text, URL_VARIABLE: self.url, "PYTHONPATH": str(ROOT)} | setup.environment
-        program = Program(f"worker-{setup.transport}", "works", command, lambda said: True, environment=environment)
+        program = Program(
+            f"worker-{setup.transport}{called}", "works", command, lambda said: True, environment=environment
+        )
         with running(program, self.folder) as child:
             yield psutil.Process(child.pid)
 
     def tally(self) -> Tally:
-        """What the last worker said it has done: nothing where it said nothing."""
-        said = self.client.getdel(TALLY)
-        return Tally(**json.loads(said)) if isinstance(said, bytes) else Tally()
+        """What all workers since the last look said they have done: nothing where none said anything."""
+        tally = Tally()
+        while isinstance(said := self.client.lpop(TALLY), bytes):
+            one = Tally(**json.loads(said))
+            tally = Tally(tally.count + one.count, tally.total + one.total, tally.waited + one.waited)
+        return tally
 
 
 @contextmanager
@@ -122,13 +128,15 @@ def running(program: Program, folder: Path, patience: float = PATIENCE) -> Itera
 Look = Callable[[int, psutil.Process], None]
 
 
-def run(bench: Bench, setup: Setup, count: int, look: Look | None = None, longest: float = inf) -> Run:
+def run(
+    bench: Bench, setup: Setup, count: int, look: Look | None = None, longest: float = inf, padding: int = 0
+) -> Run:
     """Fill the queue, and let a worker so set up empty it, or work for so many seconds.
 
-    look: is told at each look how many are done, and by whom.
+    look: is told at each look how many are done, and by whom. padding: characters that each message carries besides.
     """
     bench.empty()
-    bench.copies(setup, NOOP).fill(bench.client, range(1, count + 1))
+    bench.copies(setup, NOOP, padding).fill(bench.client, range(1, count + 1))
     with bench.worker(setup) as process:
         result = _measured(bench, setup, count, process, look or (lambda done, process: None), longest)
     result.faults = faults(setup.transport, bench.tally(), count, done=result.count)
