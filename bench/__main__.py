@@ -21,6 +21,7 @@ from bench import (
     report,
     sizes,
     sizes_report,
+    startup,
     stock_search,
     suite_report,
     waiting,
@@ -107,7 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mails", type=int, default=40, help="before and after the import, each (default 40)")
     parser.add_argument("--worker-rounds", type=int, default=5, help="of tasks, for each contestant (default 5)")
     parser.add_argument("--tasks", type=int, default=200_000, help="over which a worker's memory is watched (200,000)")
-    parser.add_argument("--search", action="store_true", help="worker: search stock's fastest settings, and keep them")
+    searched = "worker: search stock's fastest settings in this pool, and keep them"
+    parser.add_argument("--search", choices=stock_search.CONCURRENCIES, help=searched)
     parser.add_argument("--idle-seconds", type=float, default=30, help="of looking at an idle worker (default 30)")
     parser.add_argument("--consumers", type=int, default=50, help="of one queue, when a message is pushed (50)")
     parser.add_argument("--mail-rounds", type=int, default=3, help="of mails behind imports, for each (default 3)")
@@ -166,7 +168,7 @@ def _drain(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) ->
 
 def _worker(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
     if given.search:
-        found = stock_search.search(ready, given.worker_rounds, given.seconds, say)
+        found = stock_search.search(ready, given.search, given.worker_rounds, given.seconds, say)
         stock_search.keep(found, Machine.of(ready))
         plots.searched(found, picture)
         return found, report.searched(found)
@@ -205,10 +207,16 @@ def _growth(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -
 
 
 def _sizes(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
-    wanted = sizes.Wanted(given.worker_rounds, given.seconds, sizes.SHORT if given.short else sizes.POINTS)
+    wanted = sizes.Wanted(given.worker_rounds, given.seconds, 4_000, sizes.SHORT if given.short else sizes.POINTS)
     result = sizes.measure(Bench(ready.redis_url, ready.folder), wanted, say)
     sizes_report.drawn(result, picture)
     return result, sizes_report.grown(result)
+
+
+def _startup(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    result = startup.measure(ready, given.worker_rounds, say)
+    plots.started(result, picture)
+    return result, report.started(result)
 
 
 _MEASURES = {
@@ -223,6 +231,7 @@ _MEASURES = {
     "latency": _latency,
     "growth": _growth,
     "sizes": _sizes,
+    "startup": _startup,
 }
 
 

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -23,15 +23,18 @@ from penstock_runtime.ledger.accept import Accepted, KeyReused, NewJob, accept_a
 from penstock_runtime.ledger.figures import read_figures
 from penstock_runtime.ledger.lost import forget_finished
 from penstock_runtime.ledger.publish import Publication, mark_queued, take_due
-from penstock_runtime.ledger.run import claim, finish, renew
+from penstock_runtime.ledger.run import Finished, claim_all, finish_all, renew
 from penstock_runtime.relay import Relay
 from penstock_runtime.schema import jobs
 from penstock_runtime.settings import RuntimeSettings
 
 WORKER = "measured-1"
 
-ALONE, TOGETHER, CLAIMED = 10, 100, 50
-"""Jobs accepted one by one, and in one statement, in each round; jobs claimed, renewed at once, and finished."""
+ALONE, TOGETHER = 10, 100
+"""Jobs accepted one by one, and in one statement, in each round."""
+
+CLAIMED, AT_ONCE = 50, 25
+"""Jobs claimed, renewed at once, and finished; so many of them in one statement, the others one by one."""
 
 LOOKS = 3
 """Times that the relay passes and figures are read in each round."""
@@ -91,27 +94,29 @@ class Ledger:
     def work(self, took: Took) -> list[str]:
         """Accept some jobs, take as many messages, claim and finish some of their jobs. The ids of all taken."""
         due = self._accept(took)
-        for group in due:
-            self._publisher.publish(group)
+        for published in due:
+            self._publisher.publish(published)
             with self._engine.connect() as connection:
-                if len(group) == TOGETHER:
+                if len(published) == TOGETHER:
                     with took.timing(f"mark {TOGETHER} as queued"):
-                        mark_queued(connection, group)
+                        mark_queued(connection, published)
                 else:
-                    mark_queued(connection, group)
+                    mark_queued(connection, published)
         ids = self._next_messages(sum(map(len, due)))
         held = [(job_id, uuid4()) for job_id in ids[:CLAIMED]]
-        for job_id, token in held:
-            with self._engine.connect() as connection, took.timing("claim"):
-                claimed = claim(connection, job_id, token, lease=self._settings.lease, worker=WORKER)
-            self._expect("claimed jobs", int(claimed is not None), 1)
+        groups = [held[:AT_ONCE], *([one] for one in held[AT_ONCE:])]
+        for group in groups:
+            with self._engine.connect() as connection, took.timing(_called("claim", group)):
+                claimed = claim_all(connection, group, lease=self._settings.lease, worker=WORKER)
+            self._expect("claimed jobs", sum(one is not None for one in claimed), len(group))
         with self._engine.connect() as connection, took.timing(f"renew {CLAIMED} leases"):
             kept = renew(connection, held, lease=self._settings.lease)
         self._expect("leases that were renewed", len(kept), CLAIMED)
-        for job_id, token in held:
-            with self._engine.connect() as connection, took.timing("finish"):
-                done = finish(connection, job_id, token, {"kept": 1})
-            self._expect("finished jobs", int(done), 1)
+        for group in groups:
+            ends = [Finished(job_id, token, {"kept": 1}, None) for job_id, token in group]
+            with self._engine.connect() as connection, took.timing(_called("finish", group)):
+                done = finish_all(connection, ends)
+            self._expect("finished jobs", sum(done), len(group))
         return ids
 
     def _accept(self, took: Took) -> list[list[Publication]]:
@@ -187,3 +192,7 @@ class Ledger:
         self._client.close()
         self._transactions.dispose()
         self._engine.dispose()
+
+
+def _called(operation: str, group: Sized) -> str:
+    return operation if len(group) == 1 else f"{operation} {len(group)}"

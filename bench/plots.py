@@ -1,12 +1,23 @@
 """What was measured, as pictures."""
 
 from pathlib import Path
+from statistics import median
 
 import matplotlib
 
 matplotlib.use("Agg")
 
-from bench import accept, drain, large_import, mail_backlog, memory, stock_search, waiting, worker_throughput
+from bench import (
+    accept,
+    drain,
+    large_import,
+    mail_backlog,
+    memory,
+    startup,
+    stock_search,
+    waiting,
+    worker_throughput,
+)
 from bench.report import MOST_IMPORT_MIB
 from matplotlib import pyplot
 from matplotlib.axes import Axes
@@ -139,3 +150,14 @@ def save(path: Path) -> None:
     pyplot.tight_layout()
     pyplot.savefig(path, dpi=100)
     pyplot.close()
+
+
+def started(result: startup.Result, path: Path) -> None:
+    """CPU time until each process is ready, and its memory then."""
+    names = list(result.started)[::-1]
+    _, (cpu, mib) = pyplot.subplots(1, 2, figsize=(14, 5), sharey=True)
+    cpu.barh(names, [median(result.started[name].cpu) for name in names])
+    cpu.set(title="until it is ready", xlabel="s of CPU time")
+    mib.barh(names, [median(result.started[name].pss_mib) for name in names])
+    mib.set(title="then", xlabel="MiB PSS")
+    save(path)

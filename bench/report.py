@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Callable
 
-from bench import accept, large_import, memory, stock_search, waiting, worker_throughput
+from bench import accept, large_import, memory, startup, stock_search, waiting, worker_throughput
 from bench.accept import CONNECTIONS, Round
 from bench.tables import quantile, titled, verdict
 from bench.worker_throughput import CELERY, PENSTOCK
@@ -222,3 +222,29 @@ def _in_turn(one: Round) -> float:
 
 def _cpu(part: str) -> Callable[[Round], float]:
     return lambda one: one.cpu[part]
+
+
+def started(result: startup.Result) -> RenderableType:
+    """A line for each process: until it is ready, and what its imports are of that."""
+    table = titled(
+        f"from a command to a ready process, one at a time: {result.rounds} rounds; medians",
+        "process",
+        "ready after s",
+        "CPU s",
+        "PSS MiB",
+        "USS MiB",
+        "imports s",
+        "of them, ms",
+    )
+    for name, one in result.started.items():
+        heaviest = list(one.imports.items())[: startup.HEAVIEST]
+        table.add_row(
+            name,
+            f"{statistics.median(one.seconds):.2f}",
+            f"{statistics.median(one.cpu):.2f}",
+            f"{statistics.median(one.pss_mib):.1f}",
+            f"{statistics.median(one.own_mib):.1f}",
+            f"{sum(one.imports.values()) / 1000:.2f}",
+            ", ".join(f"{package} {ms:.0f}" for package, ms in heaviest),
+        )
+    return table

@@ -27,9 +27,6 @@ POINTS: dict[str, tuple[int, ...]] = {
 
 SHORT: dict[str, tuple[int, ...]] = {LENGTH: (100, 10_000), PAYLOAD: (100, 100_000), WORKERS: (1, 3)}
 
-TASKS = 4_000
-"""Of a run."""
-
 MOST_BYTES = 100_000_000
 """Of all payloads of a run: of long ones there are fewer tasks."""
 
@@ -39,10 +36,12 @@ STARTING = 180.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """So many `rounds` of these sizes, by what grows; each run of the longest queue takes so many `seconds`."""
+    """So many `rounds` of these sizes, by what grows; each run has so many `tasks`, and one of a long queue takes so
+    many `seconds`."""
 
     rounds: int
     seconds: float
+    tasks: int
     points: dict[str, tuple[int, ...]]
 
 
@@ -88,24 +87,24 @@ def measure(bench: Bench, wanted: Wanted, say: Callable[[str], None]) -> Result:
                     for name, setup in setups.items():
                         begin(f"{name}, {size:,} {grows}")
                         cost = result.costs.setdefault(grows, {}).setdefault(name, {}).setdefault(size, Cost())
-                        _MEASURES[grows](bench, setup, size, wanted.seconds, cost)
+                        _MEASURES[grows](bench, setup, size, wanted, cost)
                         say(f"{size:,} {grows}: {name} {cost.runs[-1].redis_us:,.0f} µs of Redis a task")
     return result
 
 
-def _of_length(bench: Bench, setup: Setup, size: int, seconds: float, cost: Cost) -> None:
-    cost.runs.append(run(bench, setup, size + TASKS, longest=seconds))
+def _of_length(bench: Bench, setup: Setup, size: int, wanted: Wanted, cost: Cost) -> None:
+    cost.runs.append(run(bench, setup, size + wanted.tasks, longest=wanted.seconds))
 
 
-def _of_payload(bench: Bench, setup: Setup, size: int, seconds: float, cost: Cost) -> None:
-    cost.runs.append(run(bench, setup, min(TASKS, MOST_BYTES // size), padding=size))
+def _of_payload(bench: Bench, setup: Setup, size: int, wanted: Wanted, cost: Cost) -> None:
+    cost.runs.append(run(bench, setup, min(wanted.tasks, MOST_BYTES // size), padding=size))
 
 
-def _of_workers(bench: Bench, setup: Setup, size: int, seconds: float, cost: Cost) -> None:
-    count = TASKS + 100 * size
+def _of_workers(bench: Bench, setup: Setup, size: int, wanted: Wanted, cost: Cost) -> None:
+    count = wanted.tasks + 100 * size
     with _workers(bench, setup, size) as processes:
         calls, cpu, began = executed(bench.client), cpu_seconds(bench.redis_process), time.monotonic()
-        time.sleep(seconds)
+        time.sleep(wanted.seconds)
         took = time.monotonic() - began
         cost.idle_ms.append((cpu_seconds(bench.redis_process) - cpu) / took * 1000)
         cost.idle_commands.append(((executed(bench.client) - calls).total() - 1) / took)

@@ -1,7 +1,8 @@
-"""The fastest settings of stock Celery's gevent worker on this machine, searched; all that was tried is kept.
+"""The fastest settings of stock Celery's worker in each pool on this machine, searched; all that was tried is kept.
 
-First every concurrency with every prefetch multiplier; the best of them again; then each other setting changed alone,
-beside the best; then whatever was faster, alone and all together. What is compared takes turns.
+First every concurrency with every prefetch multiplier; the best of them again; then, under gevent, each other setting
+changed alone, beside the best; then whatever was faster, alone and all together. The other pools have what that found,
+and sizes of their own. What is compared takes turns.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 from bench.progress import steps
@@ -17,8 +19,7 @@ from bench.running import ROOT, Ground, Machine
 from bench.worker_app import STOCK, Setup
 from bench.worker_run import Bench, run
 
-KEPT = ROOT / "bench" / "results" / "stock_gevent_search.json"
-"""The committed results, the last line of which is what `make bench` runs as stock."""
+GEVENT = "gevent"
 
 BASE = Setup(
     STOCK,
@@ -35,7 +36,9 @@ BASE = Setup(
 """What documentation and source promise to be quick. Without `result_backend_thread_safe` Celery looks through all
 installed packages for a backend before each task, since to it each greenlet is a new thread."""
 
-CONCURRENCIES = (1, 4, 10, 50, 100, 200, 500)
+CONCURRENCIES = {GEVENT: (1, 4, 10, 50, 100, 200, 500), "threads": (1, 2, 4, 8, 16, 32, 100), "prefork": (1, 2, 3, 4)}
+"""Tried in each pool."""
+
 PREFETCHES = (1, 4, 10, 0)
 BEST_OF_GRID = 6
 LONGEST = 15.0
@@ -106,10 +109,15 @@ class Search:
         return _fastest([one for one in self.tried if one.stage == self.tried[-1].stage])[0].setup
 
 
-def fastest() -> Setup:
+def kept(pool: str) -> Path:
+    """The committed results of a pool's search, the last line of which is what `make bench` runs as stock."""
+    return ROOT / "bench" / "results" / f"stock_{pool}_search.json"
+
+
+def fastest(pool: str = GEVENT) -> Setup:
     """The one that the committed search found."""
-    kept = json.loads(KEPT.read_text(encoding="utf-8"))
-    return Setup.read(json.dumps(kept["fastest"]))
+    found = json.loads(kept(pool).read_text(encoding="utf-8"))
+    return Setup.read(json.dumps(found["fastest"]))
 
 
 def keep(search: Search, machine: Machine) -> None:
@@ -117,13 +125,16 @@ def keep(search: Search, machine: Machine) -> None:
     head = {"measured_at": datetime.now().astimezone().isoformat(), "machine": asdict(machine)}
     lines = ",\n".join(f"  {json.dumps(asdict(one))}" for one in search.tried)
     begin = json.dumps(head, indent=1).removesuffix("\n}")
-    KEPT.write_text(f'{begin},\n "tried": [\n{lines}\n ],\n "fastest": {search.fastest.text}\n}}\n', encoding="utf-8")
+    kept(search.fastest.pool).write_text(
+        f'{begin},\n "tried": [\n{lines}\n ],\n "fastest": {search.fastest.text}\n}}\n', encoding="utf-8"
+    )
 
 
-def search(ground: Ground, rounds: int, seconds: float, say: Callable[[str], None]) -> Search:
+def search(ground: Ground, pool: str, rounds: int, seconds: float, say: Callable[[str], None]) -> Search:
     """Try all. rounds: of the last stage; seconds: about how long each run lasts."""
     found, bench = Search(), Bench(ground.redis_url, ground.folder)
-    pace = run(bench, replace(BASE, prefetch=0), 2000).rate
+    begin_with = BASE if pool == GEVENT else replace(fastest(), pool=pool)
+    pace = run(bench, replace(begin_with, concurrency=4, prefetch=0), 2000).rate
 
     def stage(name: str, setups: Mapping[str, Setup], times: int) -> list[Tried]:
         tried = [Tried(name, which, setup) for which, setup in setups.items()]
@@ -138,12 +149,16 @@ def search(ground: Ground, rounds: int, seconds: float, say: Callable[[str], Non
         return best
 
     grid = {
-        f"-c {c}, prefetch {p or 'without bound'}": replace(BASE, concurrency=c, prefetch=p)
-        for c in CONCURRENCIES
+        f"-c {c}, prefetch {p or 'without bound'}": replace(begin_with, concurrency=c, prefetch=p)
+        for c in CONCURRENCIES[pool]
         for p in PREFETCHES
     }
     best = stage("sizes", grid, 1)[:BEST_OF_GRID]
-    size = stage("the best sizes again", {one.name: one.setup for one in best}, max(2, rounds - 1))[0]
+    again = {one.name: one.setup for one in best}
+    if pool != GEVENT:
+        stage("the best sizes again", again, rounds)
+        return found
+    size = stage("the best sizes again", again, max(2, rounds - 1))[0]
     changed = {size.name: size.setup} | {name: change(size.setup) for name, change in CHANGES.items()}
     alone = stage("one setting changed", changed, max(2, rounds - 1))
     base = next(one for one in alone if one.name == size.name)

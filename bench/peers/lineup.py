@@ -15,7 +15,7 @@ from bench.peers.contestant import TOGETHER, Contestant, Place
 from bench.peers.results import of_celery, of_the_ledger
 from bench.peers.work import CONCURRENCY, NOOP, QUEUE, SLEEP
 from bench.running import ROOT
-from bench.stock_search import BASE, fastest
+from bench.stock_search import BASE, CONCURRENCIES, fastest
 from bench.worker_app import SETUP_VARIABLE, Setup
 from bench.worker_throughput import ours
 
@@ -121,15 +121,10 @@ def _with_ledger(sizes: Sizes, database_url: str) -> Contestant:
 
 
 def _stock(sizes: Sizes) -> list[Contestant]:
-    # The search is gevent's. Of the other pools only what it shares is known: which parts of Celery cost, and are off.
     # As many at once as anybody where the search has fewer: its tasks did nothing, and a sleeping one holds its place.
-    found = fastest()
-    waits = sizes.green > 100
-    setups = (
-        replace(found, concurrency=sizes.green) if waits else found,
-        replace(BASE, pool="threads", concurrency=sizes.threads),
-        replace(BASE, pool="prefork", concurrency=sizes.cores),
-    )
+    at_least = {"gevent": sizes.green, "threads": sizes.threads} if sizes.green > 100 else {}
+    found = map(fastest, CONCURRENCIES)
+    setups = [replace(one, concurrency=max(one.concurrency, at_least.get(one.pool, 0))) for one in found]
     return [_celery(name, setup) for name, setup in zip(STOCK, setups, strict=True)]
 
 

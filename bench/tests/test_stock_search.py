@@ -3,26 +3,31 @@
 import json
 
 import pytest
-from bench.stock_search import CHANGES, CONCURRENCIES, KEPT, PREFETCHES, Search, Tried, fastest
+from bench.stock_search import CHANGES, CONCURRENCIES, GEVENT, PREFETCHES, Search, Tried, fastest, kept
 from bench.worker_app import STOCK, Setup
 
 
+@pytest.fixture(scope="module", params=CONCURRENCIES)
+def pool(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def tried():
-    return json.loads(KEPT.read_text(encoding="utf-8"))["tried"]
+def tried(pool):
+    return json.loads(kept(pool).read_text(encoding="utf-8"))["tried"]
 
 
-def test_the_fastest_is_stock_and_was_the_fastest_of_the_last_stage(tried):
+def test_the_fastest_is_stock_and_was_the_fastest_of_the_last_stage(pool, tried):
     last = [Tried(**one) for one in tried if one["stage"] == tried[-1]["stage"]]
     best = max(last, key=lambda one: one.rate)
-    assert fastest() == Setup.read(json.dumps(best.setup))
-    assert fastest().transport == STOCK
+    assert fastest(pool) == Setup.read(json.dumps(best.setup))
+    assert (fastest(pool).transport, fastest(pool).pool) == (STOCK, pool)
 
 
-def test_all_sizes_and_all_changes_were_tried(tried):
+def test_all_sizes_and_under_gevent_all_changes_were_tried(pool, tried):
     sizes = {(one["setup"]["concurrency"], one["setup"]["prefetch"]) for one in tried if one["stage"] == "sizes"}
-    assert sizes == {(concurrency, prefetch) for concurrency in CONCURRENCIES for prefetch in PREFETCHES}
-    assert CHANGES.keys() <= {one["name"] for one in tried}
+    assert sizes == {(concurrency, prefetch) for concurrency in CONCURRENCIES[pool] for prefetch in PREFETCHES}
+    assert pool != GEVENT or CHANGES.keys() <= {one["name"] for one in tried}
 
 
 def test_the_last_stage_decides():

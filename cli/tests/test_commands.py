@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from penstock_cli.local.state import Instance, locked, write_secret
 from penstock_cli.main import app
 from penstock_runtime.keys import find_key
-from penstock_runtime.migrate import newest
+from penstock_runtime.revisions import newest
 
 PENSTOCK = [sys.executable, "-c", "from penstock_cli.main import main; main()"]
 

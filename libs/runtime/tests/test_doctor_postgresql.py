@@ -14,7 +14,8 @@ from penstock_cli.embedded import postgres_in
 from penstock_cli.local.ports import free_port
 from penstock_runtime.doctor.codes import Code, code_of
 from penstock_runtime.findings import Level
-from penstock_runtime.migrate import newest, upgrade
+from penstock_runtime.migrate import upgrade
+from penstock_runtime.revisions import newest
 from penstock_runtime.waiting import ADVICE
 
 PASSWORD = "not-the-one"

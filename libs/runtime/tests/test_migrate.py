@@ -7,7 +7,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from penstock_runtime import migrate
+from penstock_runtime import migrate, revisions
 from penstock_runtime.database import engine_on
 from penstock_runtime.schema import metadata
 
@@ -50,30 +50,39 @@ def test_the_checks_of_a_table_are_those_that_the_code_has(blank_url, connection
 
 
 def test_upgrading_twice_is_upgrading_once(blank_url, connection):
-    assert migrate.upgrade(blank_url) == migrate.upgrade(blank_url) == migrate.newest()
-    assert migrate.current(connection) == migrate.newest()
+    assert migrate.upgrade(blank_url) == migrate.upgrade(blank_url) == revisions.newest()
+    assert revisions.current(connection) == revisions.newest()
+
+
+def test_the_names_of_the_files_tell_the_revisions_in_their_order():
+    script = ScriptDirectory.from_config(migrate._config())
+    in_order = [one.revision for one in reversed(list(script.walk_revisions()))]
+    assert all(revisions.is_known(revision) for revision in in_order)
+    assert in_order == sorted(in_order)
+    assert in_order[-1] == script.get_current_head() == revisions.newest()
+    assert not revisions.is_known("9999")
 
 
 def test_several_may_upgrade_at_once(blank_url, connection, at_once):
-    assert at_once(4, lambda _: migrate.upgrade(blank_url)) == [migrate.newest()] * 4
-    assert migrate.is_enough(connection)
+    assert at_once(4, lambda _: migrate.upgrade(blank_url)) == [revisions.newest()] * 4
+    assert revisions.is_enough(connection)
 
 
 def test_a_database_is_enough_from_the_newest_revision_on(blank_url, connection):
-    assert not migrate.is_enough(connection)
+    assert not revisions.is_enough(connection)
     migrate.upgrade(blank_url)
-    assert migrate.is_enough(connection)
+    assert revisions.is_enough(connection)
     connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")  # a newer version's, after a rollback
-    assert migrate.is_enough(connection)
+    assert revisions.is_enough(connection)
     connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
-    assert migrate.is_enough(connection) == (migrate.newest() == "0001")
+    assert revisions.is_enough(connection) == (revisions.newest() == "0001")
 
 
 def test_a_start_waits_for_the_tables(blank_url):
     with pytest.raises(OperationalError, match="the tables are not made yet"):
-        migrate.require(blank_url)
+        revisions.require(blank_url)
     migrate.upgrade(blank_url)
-    migrate.require(blank_url)
+    revisions.require(blank_url)
 
 
 def test_an_upgrade_that_fails_leaves_nothing_behind(blank_url, connection):
@@ -120,7 +129,7 @@ def test_jobs_are_accepted_while_an_index_on_them_is_made(before_0008, connectio
         another.execute("SET lock_timeout = '2s'")
         another.execute(ACCEPT, ("meanwhile",))
     connection.commit()
-    assert upgrading.result(60) == migrate.newest()
+    assert upgrading.result(60) == revisions.newest()
     assert indexes().keys() <= valid_indexes(connection)
 
 
@@ -136,7 +145,7 @@ def test_an_index_that_was_not_made_to_its_end_is_made_anew(before_0008, connect
 
 
 def test_several_may_make_indexes_at_once(before_0008, connection, at_once):
-    assert at_once(4, lambda _: migrate.upgrade(before_0008)) == [migrate.newest()] * 4
+    assert at_once(4, lambda _: migrate.upgrade(before_0008)) == [revisions.newest()] * 4
     assert indexes().keys() <= valid_indexes(connection)
 
 

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from penstock_cli.local.ports import free_port
-from penstock_runtime import migrate, redis_server, waiting
+from penstock_runtime import redis_server, revisions, waiting
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.settings import RuntimeSettings, load
 
@@ -67,7 +67,7 @@ def test_a_ledger_without_its_tables_or_without_itself(settings):
         url = urlunsplit(urlsplit(settings.database_url)._replace(path=f"/{name}"))
         changed = load(RuntimeSettings, PENSTOCK_DATABASE_URL=url, CELERY_BROKER_URL=settings.broker_url)
         with pytest.raises(Unavailable) as unavailable:
-            waiting.wait_until(lambda: migrate.require(url), waiting.postgresql(changed), seconds=0)
+            waiting.wait_until(lambda: revisions.require(url), waiting.postgresql(changed), seconds=0)
         return unavailable.value.message
 
     assert "look at the migration (PENSTOCK_DATABASE_URL" in said("template1")

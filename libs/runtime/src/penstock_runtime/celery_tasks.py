@@ -9,7 +9,7 @@ from celery import bootsteps, signals
 from celery.exceptions import Ignore, Reject
 from celery.worker.state import maybe_shutdown
 
-from penstock_runtime import broker_server, migrate, waiting
+from penstock_runtime import broker_server, revisions, waiting
 from penstock_runtime.aside import Aside
 from penstock_runtime.consumer import PART, Beats
 from penstock_runtime.delivery import Delivery, payload_of
@@ -110,5 +110,5 @@ def wait_until_ready(settings: RuntimeSettings, heartbeat: Heartbeat) -> None:
 
         waiting.wait_until(answers, server, meanwhile=meanwhile)
 
-    wait(lambda: migrate.require(settings.database_url), waiting.postgresql(settings))
+    wait(lambda: revisions.require(settings.database_url), waiting.postgresql(settings))
     wait(lambda: broker_server.check(settings), waiting.broker(settings))

@@ -8,18 +8,16 @@ import argparse
 import re
 import sys
 import time
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import NullPool
 
 from penstock_runtime import logging, waiting
 from penstock_runtime.errors import SettingsError, Unavailable
+from penstock_runtime.revisions import MIGRATIONS, current, engine, is_enough, newest, require
 from penstock_runtime.settings import RuntimeSettings, load_or_exit
 from penstock_runtime.waiting import reason_of
 
@@ -33,18 +31,8 @@ itself waited for by those that make an index."""
 LOCK_TIMEOUT = 5
 """Seconds to wait for a lock. Whoever waits for a table's holds up all who come after, so better try again."""
 
-CONNECT_TIMEOUT = 5
-"""Seconds to connect."""
-
 REFUSED = re.compile(r"authentication failed|no password supplied|pg_hba|does not exist|certificate|permission denied")
 """What a server says that will say the same the next time. In another language it is asked until patience is out."""
-
-
-def newest() -> str:
-    """The revision that this version of the code needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
 
 
 def upgrade(url: str) -> str:
@@ -52,9 +40,9 @@ def upgrade(url: str) -> str:
 
     Several at once are harmless, and so is a database that a newer version of the code has brought further.
     """
-    with _engine(url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with engine(url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         _make_indexes(connection)
-    with _engine(url).begin() as connection:
+    with engine(url).begin() as connection:
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         if is_enough(connection):
@@ -88,40 +76,10 @@ def _make_indexes(connection: Connection) -> None:
 _IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
 
 
-def current(connection: Connection) -> str | None:
-    """The revision the database is at; None before the first one."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def is_enough(connection: Connection) -> bool:
-    """Whether the database has at least what this code needs. A revision unknown here is a newer one's: enough."""
-    revision = current(connection)
-    return revision is not None and (revision == newest() or not is_known(revision))
-
-
-def is_known(revision: str) -> bool:
-    """Whether this version of the code has heard of the revision."""
-    script = ScriptDirectory.from_config(_config())
-    return revision in {item.revision for item in script.walk_revisions()}
-
-
-def require(url: str) -> None:
-    """Raise OperationalError while the database does not answer or its tables are not made yet."""
-    with _engine(url).connect() as connection:
-        if not is_enough(connection):
-            raise OperationalError("penstock migrate", {}, Exception("the tables are not made yet"))
-
-
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     return config
-
-
-def _engine(url: str) -> Engine:
-    driver = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    about = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "penstock-migrate"}
-    return create_engine(driver, poolclass=NullPool, connect_args=about)
 
 
 def _upgrade_patiently(settings: RuntimeSettings) -> str:

@@ -14,8 +14,8 @@ from penstock_runtime.delivery import DEFAULT_TENANT
 from penstock_runtime.errors import SettingsError
 from penstock_runtime.heartbeat import FAULT
 from penstock_runtime.ledger.accept import KeyReused, accept
-from penstock_runtime.migrate import require
 from penstock_runtime.relay import Relay
+from penstock_runtime.revisions import require
 from penstock_runtime.schedule import Entry, read_entry
 from penstock_runtime.schema import NOW
 from penstock_runtime.settings import RuntimeSettings

@@ -7,7 +7,7 @@ from penstock_api.app import Api, create_app
 from penstock_api.services import open_services
 from penstock_api.settings import ApiSettings
 from penstock_runtime import waiting
-from penstock_runtime.migrate import require
+from penstock_runtime.revisions import require
 from penstock_runtime.settings import load_or_exit
 
 

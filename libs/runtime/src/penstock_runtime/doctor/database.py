@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from penstock_runtime import migrate, waiting
+from penstock_runtime import revisions, waiting
 from penstock_runtime.database import LOST, engine_on
 from penstock_runtime.doctor.codes import Code, code_of
 from penstock_runtime.doctor.settings import DoctorSettings
@@ -72,10 +72,10 @@ def _time(connection: Connection) -> float:
 
 
 def _revision(connection: Connection, about: str) -> Iterator[Finding]:
-    there, needed = migrate.current(connection), migrate.newest()
+    there, needed = revisions.current(connection), revisions.newest()
     if there == needed:
         return
-    if there is None or migrate.is_known(there):
+    if there is None or revisions.is_known(there):
         where = f"the tables are at revision {there}" if there else "the tables are not made"
         what = f"{where}, and this version needs {needed}"
         fix = "penstock migrate; on a cluster see why its Job did not: kubectl get jobs"

@@ -12,7 +12,7 @@ from penstock_api.openapi import shown
 from penstock_api.routes.blueprints import anonymous
 from penstock_api.services import Services, services
 from penstock_runtime.errors import Unavailable
-from penstock_runtime.migrate import is_enough
+from penstock_runtime.revisions import is_enough
 
 routes = anonymous("health", "For probes", counted=False)
 
