@@ -17,7 +17,7 @@ def result(tmp_path):
         server.client.close()
         yield measure(
             Bench(server.url, tmp_path),
-            Wanted(1, 1, 100, {LENGTH: (10,), PAYLOAD: (50_000,), WORKERS: (2,)}),
+            Wanted(1, 1, 1000, {LENGTH: (10,), PAYLOAD: (50_000,), WORKERS: (2,)}),
             lambda line: None,
         )
 
