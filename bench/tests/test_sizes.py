@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from bench.sizes import LENGTH, PAYLOAD, WORKERS, Wanted, measure
+from bench.sizes import PAYLOAD, WORKERS, Wanted, measure
 from bench.sizes_report import drawn, grown
 from bench.worker_run import Bench
 from bench.worker_throughput import CELERY, PENSTOCK
@@ -17,7 +17,7 @@ def result(tmp_path):
         server.client.close()
         yield measure(
             Bench(server.url, tmp_path),
-            Wanted(1, 1, 1000, {LENGTH: (10,), PAYLOAD: (50_000,), WORKERS: (2,)}),
+            Wanted(1, 1, 1000, {PAYLOAD: (50_000,), WORKERS: (2,)}),
             lambda line: None,
         )
 
