@@ -141,7 +141,8 @@ def shares(axes: Axes, values: list[float], name: str) -> None:
     """The share that is not above each value. The slowest hundredth would squeeze all others together."""
     shown = sorted(values)[: max(1, round(len(values) * 0.99))]
     axes.plot(shown, [(number + 1) / len(values) for number in range(len(shown))], label=name)
-    axes.set_xlim(left=0)
+    if axes.get_xscale() == "linear":
+        axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
 
 

@@ -31,12 +31,12 @@ def started(result: latency.Result, path: Path) -> None:
     bars = sent.barh(names, rates, color=_colors(names))
     sent.bar_label(bars, [f" {rate:,.0f}" for rate in rates])
     sent.set(title="sent by one process", xlabel="tasks/s", xlim=(0, 1.15 * max(rates)))
+    for axes, load in ((low, f"{latency.LOW:g} tasks/s"), (half, "half of what each can")):
+        axes.set(title=f"from sent to started, {load}", xlabel="ms", ylabel="share of tasks", xscale="log")
     for name, one in sorted(result.waits.items(), key=lambda item: quantile(item[1].low, 0.5)):
         shares(low, one.low, name)
         shares(half, one.half, f"{name}, {one.half_rate:,.0f}/s")
-    for axes, load in ((low, f"{latency.LOW:g} tasks/s"), (half, "half of what each can")):
-        axes.set(title=f"from sent to started, {load}", xlabel="ms", ylabel="share of tasks", xscale="log")
-        axes.set_xlim(left=None, auto=True)
+    for axes in (low, half):
         axes.legend(fontsize="small")
     save(path)
 
