@@ -27,7 +27,7 @@ POINTS: dict[str, tuple[int, ...]] = {
 
 SHORT: dict[str, tuple[int, ...]] = {LENGTH: (100, 10_000), PAYLOAD: (100, 100_000), WORKERS: (1, 3)}
 
-MOST_BYTES = 100_000_000
+MOST_BYTES = 400_000_000
 """Of all payloads of a run: of long ones there are fewer tasks."""
 
 STARTING = 180.0
