@@ -1,5 +1,6 @@
 """Runs of one worker process that begin or end at once share a statement, and each is as if it were alone."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from penstock_runtime.database import engine_on
 from penstock_runtime.delivery import Delivery
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.ledger import run as steps
-from penstock_runtime.runs import Runs
+from penstock_runtime.runs import LARGEST_GROUP, Runs
 from penstock_runtime.schema import NOW
 
 RESULT = {"number": 1}
@@ -125,6 +126,21 @@ def test_an_end_keeps_the_progress_that_was_stored_where_it_has_none(ledger, run
     assert runs.finish(finished(told, progress=at | {"done": 2}))
     assert runs.finish(finished(silent))
     assert [ledger.row(each.job.id).progress["done"] for each in (told, silent)] == [2, 1]
+
+
+def test_a_group_has_no_more_than_its_most(ledger, runs, take, statements):
+    ids = ledger.accept_many(LARGEST_GROUP + 2)
+    statements.clear()
+    with ThreadPoolExecutor(len(ids)) as threads:
+        with ledger.engine.begin() as other:
+            other.exec_driver_sql("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
+            first = threads.submit(take, ids[0])
+            eventually(lambda: ledger.waiting() == 1, "the first one is under way")
+            others = [threads.submit(take, job_id) for job_id in ids[1:]]
+            eventually(lambda: len(runs._claims._waiting) == len(others), "all others wait")
+            statements.clear()
+        assert [claim.result(20).job.id for claim in (first, *others)] == ids
+    assert len(statements) == 2, "a whole group, and the one that it had no room for"
 
 
 def test_without_postgresql_each_of_a_group_is_told_so(at_once):
