@@ -1,6 +1,6 @@
 """How the runs of one worker process begin and end in the ledger: those that do so at once share a statement.
 
-A statement costs the worker about as much for a hundred jobs as for one, and PostgreSQL one sync to the disk.
+A statement is one round trip and one sync to the disk, for however many jobs; `make bench ARGS=growth` times both.
 """
 
 from collections.abc import Sequence
