@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import redis
 from celery import Celery, signals
-from celery.app.amqp import AMQP
 from celery.exceptions import QueueNotFound
 from kombu.entity import Exchange, Queue
 
@@ -26,14 +25,14 @@ from penstock_runtime.rabbitmq.server import ARGUMENTS, tls_options
 from penstock_runtime.rabbitmq.transport import install as install_rabbitmq
 from penstock_runtime.schedule import Entry
 from penstock_runtime.settings import RuntimeSettings, load_or_exit
-from penstock_runtime.transport import install
+from penstock_runtime.transport import install, sending
 from penstock_runtime.worker import Served
 
 VISIBILITY_MARGIN = 120
 """Seconds by which the visibility timeout exceeds the hard limit, so that a running message is not handed out again."""
 
 
-class Amqp(AMQP):
+class Amqp(sending.Amqp):
     """Celery's messages, but without the arguments in the headers, where events and logs would show them."""
 
     def as_task_v2(self, *args: Any, **options: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 from kombu.transport import redis as stock
+from kombu.utils.json import JSONEncoder
 from redis.maint_notifications import MaintNotificationsConfig
 
 from penstock_runtime.headers import DELIVERIES, ENQUEUED_AT
@@ -22,11 +23,14 @@ from penstock_runtime.transport.qos import QoS
 from penstock_runtime.transport.rights import NotAllowed, lacking, sentence
 from penstock_runtime.transport.scripts import BORN, BURY
 from penstock_runtime.transport.turn import Turns
-from penstock_runtime.transport.wire import Wire
+from penstock_runtime.transport.wire import Line, Wire
 
 TIMEOUT = 5.0
 """Seconds for a connect, a write or an answer of Redis, where the application sets none: else one that hangs is waited
 for as long as it hangs."""
+
+ENCODED = JSONEncoder().encode
+"""kombu's JSON, for which kombu makes such an encoder for each message."""
 
 OPTIONS = ("abandoned_after", "most_deliveries", "most_dead_letters", "poll_interval", "moving_from_stock")
 """Transport options that kombu's own transport does not have."""
@@ -57,6 +61,7 @@ class Channel(Turns, stock.Channel):
         self.no_ack_queues: set[str] = set()
         self._keys: dict[str, QueueKeys] = {}
         self._plain_client: Any = None
+        self._line: Line | None = None
         self.start_turns()
         try:
             super().__init__(*arguments, **options)
@@ -103,9 +108,16 @@ class Channel(Turns, stock.Channel):
             self._wire = Wire(pool, self.connection.cycle.forget_wire)
         return self._wire
 
+    @property
+    def line(self) -> Line:
+        """The connection for messages that are sent."""
+        if self._line is None:
+            self._line = Line(self.pool)
+        return self._line
+
     @cached_property
     def client(self) -> Any:
-        """One client, and so one connection, for all that is neither a claim nor fan-out."""
+        """One client, and so one connection, for all that is neither a claim nor a message sent nor fan-out."""
         return self._create_client()
 
     def _create_client(self, asynchronous: bool = False) -> Any:
@@ -116,7 +128,7 @@ class Channel(Turns, stock.Channel):
         return self._plain_client
 
     def _disconnect_pools(self) -> None:
-        self._plain_client = None
+        self._plain_client = self._line = None
         super()._disconnect_pools()
 
     def keys_of(self, queue: str) -> QueueKeys:
@@ -205,7 +217,11 @@ class Channel(Turns, stock.Channel):
         # A task that sends itself again sends its headers with it; no process has died with the new message.
         if DELIVERIES in (headers := message.get("headers") or {}):
             message = message | {"headers": {name: headers[name] for name in headers if name != DELIVERIES}}
-        super()._put(queue, message, **options)
+        if options.get("_publish_batch") or queue in self._expires:
+            super()._put(queue, message, **options)
+        else:
+            name = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
+            self.line.ask("LPUSH", f"{self.global_keyprefix}{name}", ENCODED(message))
 
     def settled(self) -> None:
         """Something was settled. A worker tells Redis at its next turn; whoever has no turns, at once."""

@@ -4,6 +4,9 @@ from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES
 
+STOCK_AMQP = "celery.app.amqp:AMQP"
+AMQP = "penstock_runtime.transport.sending:Amqp"
+
 STOCK_CONSUMER = "celery.worker.consumer:Consumer"
 CONSUMER = "penstock_runtime.transport.consumer:Consumer"
 
@@ -24,6 +27,8 @@ def install(app: Any = None) -> None:
         TRANSPORT_ALIASES[scheme] = f"penstock_runtime.transport:{name}"
     if app is None:
         return
+    if app.amqp_cls == STOCK_AMQP:
+        app.amqp_cls = AMQP
     if app.conf.worker_consumer == STOCK_CONSUMER:
         app.conf.worker_consumer = CONSUMER
     if app.conf.worker_prefetch_multiplier == STOCK_MULTIPLIER:

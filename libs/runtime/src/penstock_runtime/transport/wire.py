@@ -1,7 +1,10 @@
-"""The connection over which a channel claims. Redis says on it, unasked, when a list that was read has changed."""
+"""The connections of a channel: it sends over a line, and claims over a wire, on which Redis says, unasked, when a list
+that was read has changed."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import redis
@@ -24,6 +27,57 @@ FORBIDDEN = ("NOPERM", "can't run this command", "can't access at least one of t
 
 class Refusing(Exception):
     """Redis writes nothing for now."""
+
+
+class Line:
+    """A connection that is kept, for one command after another: a client of redis-py's takes longer to have one from
+    its pool than to ask over it. For several threads; a forked child has another."""
+
+    def __init__(self, pool: "redis.ConnectionPool") -> None:
+        self._pool = pool
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process, self._lock = os.getpid(), Lock()
+        self._connection: Any = None
+
+    def ask(self, *command: Any) -> Any:
+        """The answer. Raises what redis-py does; what follows is asked over another connection then, if that may
+        help."""
+        if self._process != os.getpid():
+            self._begin()
+        with self._lock:
+            try:
+                connection = self._ready()
+                connection.send_command(*command)
+                return connection.read_response()
+            except ResponseError as error:
+                if isinstance(meaning(error), redis.ConnectionError):
+                    self._close()
+                raise
+            except BaseException:  # a greenlet's end too: the answer would be taken for the next one's
+                self._close()
+                raise
+
+    def _ready(self) -> Any:
+        if self._connection is not None and self._is_stale():
+            self._close()
+        if self._connection is None:
+            self._connection = self._pool.get_connection()
+        return self._connection
+
+    def _is_stale(self) -> bool:
+        # Nothing is owed to it, so that what can be read is its end.
+        try:
+            return bool(self._connection.can_read(0))
+        except (redis.RedisError, OSError):
+            return True
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+            self._pool.release(connection)
 
 
 class Wire:

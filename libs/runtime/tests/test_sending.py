@@ -1,0 +1,206 @@
+"""Sending an application's tasks: Celery's own messages, over a connection that is kept."""
+
+import json
+import os
+import string
+
+import pytest
+import redis
+from celery import Celery, signals
+from celery.utils.saferepr import saferepr
+from hypothesis import given
+from hypothesis import strategies as st
+from kombu.exceptions import OperationalError
+
+from penstock_runtime.transport import install
+from penstock_runtime.transport.install import STOCK_AMQP
+from penstock_runtime.transport.sending import plain
+from penstock_runtime.transport.wire import Line
+
+UNLIKE = {"id", "root_id", "correlation_id", "delivery_tag", "penstock_enqueued_at", "origin", "reply_to"}
+"""What is each message's or each application's own."""
+
+WORDS = st.text(string.printable) | st.text() | st.uuids().map(str)
+VALUES = st.integers() | st.floats() | st.booleans() | st.none() | WORDS | st.lists(st.integers())
+
+
+def application(url, amqp=None):
+    app = Celery("sends", broker=url, set_as_current=False, amqp=amqp)
+    app.conf.update(task_default_queue="mail", broker_transport_options={"sep": ":", "priority_steps": [0, 5]})
+    app.conf.task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+    install(app)
+    return app
+
+
+def noop(*args, **kwargs):
+    """Does nothing."""
+
+
+def task_of(app):
+    return app.task(noop, name="noop", shared=False)
+
+
+@pytest.fixture
+def client(redis_url):
+    with redis.Redis.from_url(redis_url) as one:
+        yield one
+
+
+@pytest.fixture
+def task(redis_url):
+    app = application(redis_url)
+    yield task_of(app)
+    app.close()
+
+
+@pytest.fixture
+def line(redis_url):
+    with redis.ConnectionPool.from_url(redis_url) as pool:
+        yield Line(pool)
+
+
+def like(message):
+    if isinstance(message, dict):
+        return {name: like(value) for name, value in message.items() if name not in UNLIKE}
+    return message
+
+
+def messages(client, name="mail"):
+    return [json.loads(raw) for raw in reversed(client.lrange(name, 0, -1))]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"args": (1, "a word")},
+        {"args": ["it's", None], "kwargs": {"deep": {"of": [1, 2.5]}}},
+        {"args": (1,), "priority": 5},
+        {"args": (1,), "countdown": 60, "expires": 3600},
+        {"args": (1,), "compression": "gzip", "headers": {"own": "header"}},
+        {"args": (1,), "queue": "mail", "time_limit": 5},
+    ],
+)
+def test_a_message_is_what_celery_makes_of_it(redis_url, client, task, call):
+    stock = application(redis_url, amqp=STOCK_AMQP.replace(":", "."))
+    its = task_of(stock)
+    for sender in (its, its, task, task):
+        sender.apply_async(**call)
+    stock.close()
+    sent = messages(client, "mail:5" if call.get("priority") else "mail")
+    times = {"eta", "expires"}
+    first, again, ours, ours_again = (like(message) for message in sent)
+    for message in (first, again, ours, ours_again):
+        assert {name: bool(message["headers"].pop(name)) for name in times} == dict.fromkeys(times, "countdown" in call)
+    assert first == again == ours == ours_again
+    assert type(task.app.amqp) is not type(stock.amqp)
+
+
+def test_the_second_message_declares_nothing(client, task):
+    task.delay(1)
+    client.flushdb()
+    task.delay(2)
+    assert list(client.scan_iter()) == [b"mail"]
+
+
+def test_after_a_lost_connection_a_message_is_sent_once_and_its_queue_declared_anew(own_redis, eventually):
+    app = application(own_redis.server.url)
+    task = task_of(app)
+    task.delay(1)
+    own_redis.kill()
+    with pytest.raises(OperationalError):
+        task.delay(2)
+    own_redis.start()
+    task.delay(3)
+    with redis.Redis.from_url(own_redis.server.url) as client:
+        numbers = [json.loads(message["headers"]["argsrepr"].strip("(),")) for message in messages(client)]
+        assert numbers[-1] == 3
+        assert numbers.count(3) == 1
+        assert client.exists("_kombu.binding.mail")
+    app.close()
+
+
+def test_a_connection_that_redis_has_closed_costs_no_message(client, task):
+    for number in range(3):
+        task.delay(number)
+        client.client_kill_filter(_type="normal", skipme=True)
+    assert [message["headers"]["argsrepr"] for message in messages(client)] == ["(0,)", "(1,)", "(2,)"]
+
+
+def test_listeners_hear_of_each_message_once(task):
+    heard = []
+
+    def before(**told):
+        heard.append(told["headers"]["argsrepr"])
+
+    signals.before_task_publish.connect(before, sender="noop")
+    try:
+        task.delay(1)
+        task.delay(2)
+    finally:
+        signals.before_task_publish.disconnect(before, sender="noop")
+    assert heard == ["(1,)", "(2,)"]
+
+
+def test_a_batch_is_sent_at_its_end(client, task):
+    task.delay(0)
+    with task.app.producer_or_acquire() as producer, producer.batch():
+        for number in (1, 2):
+            task.apply_async((number,), producer=producer)
+        before = client.llen("mail")
+    assert (before, client.llen("mail")) == (1, 3)
+
+
+def test_an_application_keeps_an_amqp_of_its_own(redis_url):
+    assert application(redis_url, amqp="some.other:AMQP").amqp_cls == "some.other:AMQP"
+
+
+def test_many_threads_share_a_line(line, at_once):
+    answers = at_once(8, lambda number: [line.ask("ECHO", f"{number}:{turn}") for turn in range(50)])
+    assert answers == [[f"{number}:{turn}".encode() for turn in range(50)] for number in range(8)]
+
+
+def test_a_forked_child_has_a_line_of_its_own(line, client):
+    own = line.ask("CLIENT", "ID")
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writing, str(line.ask("CLIENT", "ID")).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert int(os.read(reading, 20)) != own
+    assert line.ask("CLIENT", "ID") == own
+
+
+def test_what_redis_refuses_leaves_the_line_as_it_is(line, client):
+    own = line.ask("CLIENT", "ID")
+    client.set("text", "x")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        line.ask("LPUSH", "text", "y")
+    assert line.ask("CLIENT", "ID") == own
+
+
+def test_a_line_to_a_replica_is_given_up(own_redis):
+    with (
+        redis.Redis.from_url(own_redis.server.url) as client,
+        redis.ConnectionPool.from_url(own_redis.server.url) as pool,
+    ):
+        line = Line(pool)
+        own = line.ask("CLIENT", "ID")
+        client.replicaof("127.0.0.1", 1)
+        with pytest.raises(redis.exceptions.ReadOnlyError):
+            line.ask("LPUSH", "mail", "x")
+        assert line.ask("CLIENT", "ID") != own
+
+
+@given(st.lists(VALUES).map(tuple))
+def test_plain_arguments_are_shown_as_celery_shows_them(values):
+    assert plain(values, 1024) in (None, saferepr(values, 1024))
+
+
+@pytest.mark.parametrize("values", [(), (1,), (1, 2.5, None, True), ("a word", "b8f0-4c")])
+def test_numbers_and_plain_words_are_plain(values):
+    assert plain(values, 1024) == saferepr(values, 1024)
+
+
+@pytest.mark.parametrize("longest", [9, 10])
+def test_arguments_at_the_bound_of_their_length_are_left_to_celery(longest):
+    assert plain(("a" * 5,), longest) is None
