@@ -12,7 +12,8 @@ import redis
 from penstock_runtime.headers import DELIVERIES, HEADER
 from penstock_runtime.transport.abandoned import Abandoned, Limits, redelivered, return_abandoned
 from penstock_runtime.transport.keys import QueueKeys
-from penstock_runtime.transport.scripts import BEAT, BORN, BURY, HOLD_AGAIN, PUT_BACK, TURN, WAKE
+from penstock_runtime.transport.scripts import BEAT, BORN, BURY, HOLD_AGAIN, PUT_BACK, WAKE
+from penstock_runtime.transport.turn_script import TURN
 
 LIMITS = Limits(abandoned_after=100, stock_after=1000, deliveries=2, dead_letters=4)
 NAMES = re.compile(rb"<m(\d+)>")

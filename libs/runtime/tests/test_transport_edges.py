@@ -1,6 +1,7 @@
 """The sharp edges of the transport's scripts: a full Redis, keys of another type, two judges, limits."""
 
 import json
+from itertools import takewhile
 
 import pytest
 import redis
@@ -100,6 +101,23 @@ def spoil(client, name, kind):
 
 def everything(client):
     return {key: client.dump(key) for key in client.scan_iter()}
+
+
+@pytest.mark.parametrize("listening", [1, 2])
+def test_a_key_that_a_waiting_process_wrote_is_read_after_it(client, listening):
+    """From Redis 7 on nothing is told of it else, and what came then would wait for a second."""
+    publish(client, range(3))
+    process = ours(client)
+    client.set(f"penstock:wake:{process.id}", "1")
+    with client.monitor() as monitor:
+        process.turn([MAIL], 9, listening=listening)
+        client.echo("end")
+        told = takewhile(lambda command: command != "ECHO end", (each["command"] for each in monitor.listen()))
+        said = [command.split() for command in told if " " in command]
+    last = {key: command for command, key, *_ in said if command in ("LTRIM", "DEL", "LLEN", "GET")}
+    assert last[MAIL.lists[0]] == "LLEN"
+    assert last[f"penstock:wake:{process.id}"] == "GET"
+    assert {command for command, *_ in said} >= {"LTRIM", "DEL"}
 
 
 @pytest.mark.parametrize(("name", "kind"), (OTHER_TYPES | BESIDE).items())

@@ -1,9 +1,9 @@
 """The scripts that move messages, each atomic in Redis.
 
-Redis does not roll back: a script that fails in its middle has done what it did. So each touches every key's type with
-a write that changes nothing before it changes anything, records a message before it leaves its list, and trims the list
-last. Such a first write also lets a script through where a full Redis (`noeviction`) refuses what needs memory: a claim
-moves a message and a settlement frees one, so a full Redis can be drained.
+Redis does not roll back: a script that fails in its middle has done what it did. So each meets every key's type before
+it moves anything, records a message before it leaves its list, and trims the list last. Each begins with a write, which
+may change nothing: where a full Redis (`noeviction`) refuses what needs memory, it lets the rest of the script through.
+A claim moves a message and a settlement frees one, so a full Redis can be drained.
 
 An entry in flight is a field of the queue's hash, `[message, "", queue]` as kombu keeps it, under a delivery tag of its
 own: `penstock:<process>:<number>`. The tag says who has it, and is never used twice: whoever removes the field owns
@@ -47,133 +47,6 @@ class Script:
         """For EVALSHA."""
         return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
-
-TURN = Script(
-    """
--- Settles deliveries, then claims up to `want` messages.
--- KEYS: this process's wake key; then for each queue: hash, index, watch, waiting, paused, and its lists, most urgent
---       first. Of a queue whose `paused` holds anything, nothing is claimed.
--- ARGV: process, first number, want, lists a queue, floor, listening, wake prefix; then for each queue its name as
---       JSON, how many tags to remove, and these.
--- floor: how many to take from the least urgent list first; -1 where the queues' order is to be kept: no fair shares.
--- listening: 0 not, 1 this process waits and said so lately, 2 it has to say so.
--- Returns {queue, tag, message, ...}, and for each queue whether this process watches its lists.
-local process, number, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local lists, floor, listening, wake_prefix = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
-local width = 5 + lists
-local queues = (#KEYS - 1) / width
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local names, claimed, watching, paused, open = {}, {}, {}, {}, queues
-
-local function key(queue, which) return KEYS[1 + (queue - 1) * width + which] end
-
--- A key of another type is met here: after the first claim it would hide the answer, and the process what it has.
-for queue = 1, queues do
-  redis.call('HDEL', key(queue, 1), '')
-  redis.call('ZREM', key(queue, 2), '')
-  if listening ~= '0' then
-    redis.call('GETEX', key(queue, 3))
-    redis.call('ZREM', key(queue, 4), '')
-  end
-  -- Read, so that Redis tells of the resume. The lists of a paused queue are not: nobody may take what comes there.
-  paused[queue] = redis.call('GET', key(queue, 5))
-  if paused[queue] then open = open - 1 end
-  for list = 1, paused[queue] and 0 or lists do redis.call('LLEN', key(queue, 5 + list)) end
-end
-if listening ~= '0' then redis.call('GETEX', KEYS[1]) end
-
-local at = 8
-for queue = 1, queues do
-  names[queue] = ARGV[at]
-  local tags = {}
-  for i = 1, tonumber(ARGV[at + 1]) do tags[i] = ARGV[at + 1 + i] end
-  if #tags > 0 then
-    redis.call('HDEL', key(queue, 1), unpack(tags))
-    redis.call('ZREM', key(queue, 2), unpack(tags))
-  end
-  at = at + 2 + #tags
-end
-
-local function take(queue, list, most)
-  most = math.min(most, want)
-  if most < 1 or paused[queue] then return end
-  local found = redis.call('LRANGE', key(queue, 5 + list), -most, -1)
-  if #found == 0 then return end
-  local entries, scores = {}, {}
-  for i = #found, 1, -1 do
-    local tag = string.format('TAG%s:%d', process, number)
-    number = number + 1
-    entries[#entries + 1] = tag
-    entries[#entries + 1] = '[' .. found[i] .. ',"",' .. names[queue] .. ']'
-    scores[#scores + 1] = now
-    scores[#scores + 1] = tag
-    claimed[#claimed + 1] = queue
-    claimed[#claimed + 1] = tag
-    claimed[#claimed + 1] = found[i]
-  end
-  redis.call('HSET', key(queue, 1), unpack(entries))
-  redis.call('ZADD', key(queue, 2), unpack(scores))
-  redis.call('LTRIM', key(queue, 5 + list), 0, -(#found + 1))
-  want = want - #found
-end
-
-if floor > 0 then
-  for queue = 1, queues do
-    local list, before = lists, want
-    while list > 0 and want == before do
-      take(queue, list, floor)
-      list = list - 1
-    end
-  end
-end
-for list = 1, lists do
-  if open > 1 and floor >= 0 then
-    local share = math.ceil(want / open)
-    for queue = 1, queues do take(queue, list, share) end
-  end
-  for queue = 1, queues do take(queue, list, want) end
-end
-if listening == '0' then return {claimed, watching} end
-
--- Who waits is found by name; commands that only read are avoided, since Redis tells of a change to what was read.
-local function wake(waiting, most)
-  for _ = 1, most do
-    local found = redis.call('ZPOPMAX', waiting)
-    if #found == 0 then return end
-    if (now - tonumber(found[2])) * 1000 > STEADY then redis.call('DEL', waiting) return end
-    redis.call('SET', wake_prefix .. found[1], '1', 'PX', STEADY)
-  end
-end
-
-for queue = 1, queues do
-  local watch, waiting = key(queue, 3), key(queue, 4)
-  watching[queue] = 0
-  if want > 0 then
-    if listening == '2' then
-      local watcher = redis.call('GETEX', watch)
-      if not watcher or watcher == process then
-        redis.call('SET', watch, process, 'PX', STEADY)
-        redis.call('ZREM', waiting, process)
-        watching[queue] = 1
-      else
-        redis.call('ZADD', waiting, now, process)
-        redis.call('PEXPIRE', waiting, STEADY)
-      end
-    end
-  else
-    local left = 0
-    for list = 1, paused[queue] and 0 or lists do left = left + redis.call('LLEN', key(queue, 5 + list)) end
-    redis.call('ZREM', waiting, process)
-    local mine = redis.call('GETEX', watch) == process
-    if mine then redis.call('DEL', watch) end
-    if left > 0 or mine then wake(waiting, left > 1 and 2 or 1) end
-  end
-end
-if want > 0 and redis.call('GET', KEYS[1]) then redis.call('DEL', KEYS[1]) end
-return {claimed, watching}
-"""
-)
 
 PUT_BACK = Script(
     """

@@ -16,7 +16,8 @@ from penstock_runtime.headers import DELIVERIES, HEADER
 from penstock_runtime.transport.abandoned import UNREADABLE
 from penstock_runtime.transport.keys import QueueKeys
 from penstock_runtime.transport.message import Claimed, parsed
-from penstock_runtime.transport.scripts import STEADY_MS, TURN, WAKE
+from penstock_runtime.transport.scripts import STEADY_MS, WAKE
+from penstock_runtime.transport.turn_script import TURN
 from penstock_runtime.transport.wire import Refusing, Wire, understood
 
 log = structlog.get_logger(__name__)
