@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,9 @@ from bench import (
     waiting,
     worker_throughput,
 )
+from bench.coldstart import report as cold_report
+from bench.coldstart import rounds as cold_rounds
+from bench.coldstart.moments import Unfit
 from bench.peers import latency, throughput
 from bench.peers import plots as peer_plots
 from bench.peers import report as peer_report
@@ -37,14 +41,20 @@ from rich import get_console
 from rich.console import RenderableType
 from rich.table import Table
 
+from penstock_cli.cluster.connection import ClusterError
+from penstock_cli.cluster.helm import HelmError
+
 RESULTS = ROOT / "bench" / "results"
 
 
 BESIDE_PEERS = {"peers", "latency"}
 """Measures that need the peers."""
 
-WHEN_NAMED = BESIDE_PEERS | {"drain", "growth", "sizes"}
-"""Measures that are taken when they are named only, for their time."""
+ON_CLUSTER = {"coldstart"}
+"""Measures that need a cluster, and nothing on this machine."""
+
+WHEN_NAMED = BESIDE_PEERS | ON_CLUSTER | {"drain", "growth", "sizes"}
+"""Measures that are taken when they are named only, for their time or what they need."""
 
 
 def main() -> int:
@@ -59,18 +69,25 @@ def main() -> int:
         console.print(f"{datetime.now().astimezone():%H:%M:%S} {line}", style="dim", highlight=False)
 
     for name in given.what:
-        with ground() as ready:
+        with nullcontext(None) if name in ON_CLUSTER else ground() as ready:
             machine = Machine.of(ready)
             if name == given.what[0]:
                 console.print(_about(machine))
-            result, shown = _MEASURES[name](ready, given, say, folder / f"{name}.png")
+            try:
+                result, shown = _MEASURES[name](ready, given, say, folder / f"{name}.png")
+            except (Unfit, ClusterError, HelmError) as error:
+                faults.append(f"{name} was not measured: {error.message}")
+                continue
         kept = {"measured_at": datetime.now().astimezone().isoformat(), "machine": asdict(machine)} | asdict(result)
         (folder / f"{name}.json").write_text(json.dumps(kept), encoding="utf-8")
         console.print(shown)
-        faults += result.faults
-    console.print(f"raw results and pictures: {folder.relative_to(ROOT)}", highlight=False)
+        faults += [f"not what was counted: {fault}" for fault in result.faults]
+    if any(folder.iterdir()):
+        console.print(f"raw results and pictures: {folder.relative_to(ROOT)}", highlight=False)
+    else:
+        folder.rmdir()
     for fault in faults:
-        console.print(f"not what was counted: {fault}", style="bold red", highlight=False)
+        console.print(fault, style="bold red", highlight=False, soft_wrap=True)
     return 1 if faults else 0
 
 
@@ -89,6 +106,7 @@ def _arguments() -> argparse.Namespace:
         given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
         given.requests, given.rows, given.mails = 20_000, 50_000, 10
         given.drain_rounds, given.drain_jobs = 1, 2_000
+        given.cold_rounds = 2
         given.jobs, given.waiting, given.growth_rounds = 100_000, 10_000, 5
         given.mail_rounds, given.imports, given.mail_seconds, given.patience = 1, 5, 5, 20
     return given
@@ -126,6 +144,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=10_000_000, help="growth: in the largest table (10,000,000)")
     parser.add_argument("--waiting", type=int, default=1_000_000, help="growth: more jobs, that wait (1,000,000)")
     parser.add_argument("--growth-rounds", type=int, default=20, help="growth: in each table (default 20)")
+    parser.add_argument("--cold-rounds", type=int, default=5, help="coldstart: of each contestant (default 5)")
+    looks = "coldstart: seconds between two looks of KEDA's (default 5, the chart's)"
+    parser.add_argument("--polling", type=int, default=5, help=looks)
     return parser
 
 
@@ -219,7 +240,13 @@ def _startup(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) 
     return result, report.started(result)
 
 
-_MEASURES = {
+def _coldstart(ready: None, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    result = cold_rounds.measure(cold_rounds.Wanted(given.cold_rounds, given.polling), say)
+    cold_report.drawn(result, picture)
+    return result, cold_report.started(result)
+
+
+_MEASURES: dict[str, Callable[[Any, argparse.Namespace, Say, Path], tuple[Any, RenderableType]]] = {
     "accept": _accept,
     "memory": _memory,
     "import": _import,
@@ -232,12 +259,15 @@ _MEASURES = {
     "growth": _growth,
     "sizes": _sizes,
     "startup": _startup,
+    "coldstart": _coldstart,
 }
 
 
 def _about(machine: Machine) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in asdict(machine).items():
+        if value == "":
+            continue
         table.add_row(name.replace("_", " "), str(value))
     return table
 

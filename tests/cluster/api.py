@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from cluster.forward import Forward
+from bench.forward import Forward
 
 PATIENCE = 60
 """Seconds in which a request is repeated, under its own key, while no pod answers."""

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from bench.forward import Forward
 from cluster.api import Api
-from cluster.forward import Forward
 from cluster.mailbox import Mailbox
 from cluster.namespace import Namespace, is_well
 from cluster.pod import mount

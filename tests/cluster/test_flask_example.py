@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from cluster.forward import Forward
+from bench.forward import Forward
 from cluster.images.example import MOVED, OLD
 from cluster.mailbox import PORT
 from cluster.namespace import Namespace
