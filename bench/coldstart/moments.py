@@ -13,8 +13,8 @@ from penstock_cli.cluster.connection import Cluster, Object
 from penstock_cli.cluster.snapshot import condition, name_of
 from penstock_runtime.errors import PenstockError
 
-ASKED, SCHEDULED, RUNNING, READY = "asked", "scheduled", "running", "ready"
-"""A pod is asked for, has a node, its container runs, its probes say yes."""
+ASKED, SCHEDULED, READY = "asked", "scheduled", "ready"
+"""A pod is asked for, has a node, its probes say yes. That its container runs is told late: see `process_age`."""
 
 AGAIN = 1.0
 """Seconds before a watch that was lost begins anew."""
@@ -69,6 +69,14 @@ class Moments:
         return self._zero_at
 
     @property
+    def pod(self) -> Object:
+        """The only one that there is. Raises Unfit where there are more, or none."""
+        with self._changed:
+            if len(self._pods) != 1:
+                raise Unfit(f"{self._deployment}: one pod was to be there, not {len(self._pods)}")
+            return next(iter(self._pods.values()))
+
+    @property
     def has_pod(self) -> bool:
         """Whether one is wanted now."""
         return bool(self._replicas)
@@ -109,10 +117,8 @@ class Moments:
 
 def reached_by(pod: Object) -> set[str]:
     """What a pod has behind it."""
-    statuses = pod.get("status", {}).get("containerStatuses") or [{}]
     found = {
         SCHEDULED: condition(pod, "PodScheduled").get("status") == "True",
-        RUNNING: all("running" in one.get("state", {}) for one in statuses),
         READY: condition(pod, "Ready").get("status") == "True",
     }
     return {moment for moment, true in found.items() if true}

@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise
 PHASES = (
     "KEDA asks for a pod",
     "the pod has a node",
-    "its container runs",
+    "its process begins",
     "the process starts the job",
     "the job ends",
 )
@@ -14,7 +14,8 @@ PHASES = (
 
 @dataclass(frozen=True)
 class Cold:
-    """One job from no pod on: seconds from its sending. `accepted`: the answer to that; `ready`: its pod is.
+    """One job from no pod on: seconds from its sending. `accepted`: the answer to that; `began`: the pod's process did;
+    `ready`: the pod is.
 
     Nothing waits for `ready`: a worker takes its jobs itself.
     """
@@ -22,7 +23,7 @@ class Cold:
     accepted: float
     asked: float
     scheduled: float
-    running: float
+    began: float
     ready: float
     started: float
     finished: float
@@ -30,7 +31,7 @@ class Cold:
     @property
     def phases(self) -> list[float]:
         """Seconds of each of PHASES. What was seen before what it follows took no time of its own."""
-        ends = accumulate((0.0, self.asked, self.scheduled, self.running, self.started, self.finished), max)
+        ends = accumulate((0.0, self.asked, self.scheduled, self.began, self.started, self.finished), max)
         return [later - earlier for earlier, later in pairwise(ends)]
 
 

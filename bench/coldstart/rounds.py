@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 
 import httpx
 import redis
+from bench.coldstart import process_age
 from bench.coldstart.contestants import Contestant, await_end
-from bench.coldstart.moments import ASKED, READY, RUNNING, SCHEDULED, Moments, Unfit
+from bench.coldstart.moments import ASKED, READY, SCHEDULED, Moments, Unfit
 from bench.coldstart.phases import Cold, Warm
 from bench.coldstart.place import contestants, known, versions
 from bench.progress import steps
+
+from penstock_cli.cluster.connection import Cluster
 
 LONGEST = 180.0
 """Seconds for anything that is waited for."""
@@ -63,12 +66,15 @@ def measure(wanted: Wanted, say: Callable[[str], None]) -> Result:
             moments = {
                 name: stack.enter_context(Moments(cluster, one.deployment, one.selector)) for name, one in found.items()
             }
-            with steps("coldstart", wanted.rounds * len(found)) as begin:
+            with steps("coldstart", (wanted.rounds + 1) * len(found)) as begin:
+                for name, one in found.items():
+                    begin(f"{name}, before the first round")
+                    _cold(cluster, one, moments[name])
                 for turn in range(wanted.rounds):
                     for name, one in found.items():
                         begin(f"{name}, round {turn + 1} of {wanted.rounds}")
                         _rest(moments, name, wanted, turn)
-                        cold = _cold(one, moments[name])
+                        cold = _cold(cluster, one, moments[name])
                         result.cold.setdefault(name, []).append(cold)
                         result.warm.setdefault(name, []).extend(_warm(one))
                         if not moments[name].has_pod:
@@ -84,21 +90,21 @@ def _rest(moments: dict[str, Moments], name: str, wanted: Wanted, turn: int) -> 
     """Wait until neither has a pod, and then for this round's place between two looks of KEDA's.
 
     KEDA takes the last pod away in one of its looks, and so tells when the next ones are. The rounds are spread over
-    the time between two, as jobs are that nobody times.
+    the time between two, as jobs are that nobody times. A start before the first round, which is not counted, is what
+    sets that clock.
     """
     zero = {each: one.wait_for_zero(LONGEST) for each, one in moments.items()}
     place = zero[name] + wanted.polling * (turn + 0.5) / wanted.rounds
     time.sleep((place - time.monotonic()) % wanted.polling)
 
 
-def _cold(one: Contestant, moments: Moments) -> Cold:
+def _cold(cluster: Cluster, one: Contestant, moments: Moments) -> Cold:
     moments.begin()
     sent = one.send()
     started, finished = await_end(one, sent, LONGEST)
-    asked, scheduled, running, ready = (
-        moments.wait(moment, LONGEST) - sent.at for moment in (ASKED, SCHEDULED, RUNNING, READY)
-    )
-    return Cold(sent.accepted, asked, scheduled, running, ready, started, finished)
+    asked, scheduled, ready = (moments.wait(moment, LONGEST) - sent.at for moment in (ASKED, SCHEDULED, READY))
+    began = process_age.began(cluster, moments.pod) - sent.at
+    return Cold(sent.accepted, asked, scheduled, began, ready, started, finished)
 
 
 def _warm(one: Contestant) -> list[Warm]:

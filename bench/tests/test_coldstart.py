@@ -3,16 +3,20 @@
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
+import psutil
 import pytest
-from bench.coldstart.moments import READY, RUNNING, SCHEDULED, reached_by
+from bench.coldstart.moments import READY, SCHEDULED, reached_by, told
 from bench.coldstart.phases import PHASES, Cold, Warm
+from bench.coldstart.process_age import STAT, UPTIME, age
 from bench.coldstart.report import drawn, started
 from bench.coldstart.rounds import Result, Wanted
 from bench.running import ROOT
 from rich.console import Console
 
-ROUND = Cold(accepted=0.01, asked=2.5, scheduled=2.6, running=3.6, ready=9.0, started=5.6, finished=5.75)
+ROUND = Cold(accepted=0.01, asked=2.5, scheduled=2.6, began=3.6, ready=9.0, started=5.6, finished=5.75)
 
 
 def result(*rounds):
@@ -26,25 +30,30 @@ def test_the_phases_of_a_start_add_up_to_the_jobs_end():
 
 
 def test_what_is_seen_before_that_which_it_follows_took_no_time():
-    late = Cold(accepted=0.01, asked=2.7, scheduled=2.6, running=3.6, ready=9.0, started=3.5, finished=3.75)
+    late = Cold(accepted=0.01, asked=2.7, scheduled=2.6, began=3.6, ready=9.0, started=3.5, finished=3.75)
     assert late.phases == pytest.approx([2.7, 0.0, 0.9, 0.0, 0.15])
     assert sum(late.phases) == pytest.approx(late.finished)
 
 
-def test_a_pod_is_as_far_as_its_conditions_and_containers_say():
+def test_a_pod_is_as_far_as_its_conditions_say():
     pod = {"metadata": {"name": "one"}, "status": {"phase": "Pending"}}
     assert reached_by(pod) == set()
     pod["status"]["conditions"] = [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "False"}]
     pod["status"]["containerStatuses"] = [{"state": {"waiting": {"reason": "ContainerCreating"}}}]
     assert reached_by(pod) == {SCHEDULED}
-    pod["status"]["containerStatuses"] = [{"state": {"running": {"startedAt": "2026-11-30T12:00:00Z"}}}]
-    assert reached_by(pod) == {SCHEDULED, RUNNING}
+    assert told(pod) == "one ContainerCreating"
     pod["status"]["conditions"][1]["status"] = "True"
-    assert reached_by(pod) == {SCHEDULED, RUNNING, READY}
+    assert reached_by(pod) == {SCHEDULED, READY}
+
+
+def test_the_age_of_a_process_is_what_the_kernel_tells_of_it():
+    files = (Path(UPTIME), Path(STAT.replace("1", str(os.getpid()))))
+    seconds = age("".join(file.read_text() for file in files))
+    assert seconds == pytest.approx(time.time() - psutil.Process().create_time(), abs=2)
 
 
 def test_the_table_has_median_and_range_of_each_phase_and_the_picture_a_bar_for_each_round(tmp_path):
-    slower = Cold(accepted=0.03, asked=4.5, scheduled=4.6, running=5.6, ready=11.0, started=8.6, finished=8.75)
+    slower = Cold(accepted=0.03, asked=4.5, scheduled=4.6, began=5.6, ready=11.0, started=8.6, finished=8.75)
     seen = result(ROUND, slower, ROUND)
     console = Console(width=160, record=True, file=(tmp_path / "said").open("w"))
     console.print(started(seen))
