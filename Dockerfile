@@ -12,6 +12,8 @@ FROM ghcr.io/astral-sh/uv:0.13 AS uv
 FROM python:3.13-slim AS python
 ENV PATH=/opt/penstock/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1
+# The official image has no bytecode of the standard library, and a pod writes none: each start would compile it anew.
+RUN python -m compileall -q -x '/(site-packages|idlelib|ensurepip|tkinter|turtledemo|pydoc_data)/' /usr/local/lib/python3.13
 
 FROM python AS dependencies
 ARG SERVICE

@@ -71,11 +71,17 @@ def drawn(result: Result, path: Path) -> None:
         for turn, one in enumerate(rounds):
             _bar(axes, len(labels), one, legend=not labels)
             labels.append(f"{name}, round {turn + 1}")
-        axes.barh(len(labels), result.warmed(name, lambda one: one.finished), color=f"C{len(PHASES) - 1}")
+        warm = result.warmed(name, lambda one: one.finished)
+        axes.barh(len(labels), warm, color=f"C{len(PHASES) - 1}")
+        axes.text(warm, len(labels), f"  {1000 * warm:.0f} ms until it ends", va="center", fontsize="small")
         labels.append(f"{name}, warm")
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
-    axes.set(title="a job from no pod on; ◆ the pod is Ready", xlabel="s since it was sent", xlim=(0, None))
+    axes.set(
+        title=f"a job from no pod on, KEDA looks every {result.wanted.polling} s; ◆ the pod is Ready",
+        xlabel="s since it was sent",
+        xlim=(0, None),
+    )
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.1), ncols=len(PHASES), fontsize="small", frameon=False)
     save(path)

@@ -3,9 +3,9 @@
 {{- define "penstock.heartbeatProbes" -}}
 startupProbe:
   exec: {command: [python, -m, penstock_runtime.health, started]}
-  periodSeconds: 5
+  periodSeconds: 2
   timeoutSeconds: 10
-  failureThreshold: 60
+  failureThreshold: 150
 readinessProbe:
   exec: {command: [python, -m, penstock_runtime.health, ready]}
   periodSeconds: 15
@@ -40,9 +40,9 @@ sys.exit(f"PID 1 is in state {state}" if state in "TtZX" else 0)
 ` -}}
 startupProbe:
   exec: {command: [python3, -c, {{ $connected | toJson }}]}
-  periodSeconds: 5
+  periodSeconds: 2
   timeoutSeconds: 10
-  failureThreshold: 60
+  failureThreshold: 150
 readinessProbe:
   exec: {command: [python3, -c, {{ $connected | toJson }}]}
   periodSeconds: 15
