@@ -13,7 +13,7 @@ from penstock_cli.cluster.connection import Cluster, Object
 from penstock_cli.cluster.snapshot import condition, name_of
 from penstock_runtime.errors import PenstockError
 
-ASKED, SCHEDULED, READY = "asked", "scheduled", "ready"
+ASKED, SCHEDULED, READY = "asked for", "scheduled", "ready"
 """A pod is asked for, has a node, its probes say yes. That its container runs is told late: see `process_age`."""
 
 AGAIN = 1.0
@@ -60,7 +60,7 @@ class Moments:
 
     def wait(self, moment: str, seconds: float) -> float:
         """When that was. Raises Unfit where it is not within so many seconds from now."""
-        self._until(lambda: moment in self._seen, f"its pod was {moment}", seconds)
+        self._until(lambda: moment in self._seen, f"a pod of it was {moment}", seconds)
         return self._seen[moment]
 
     def wait_for_zero(self, seconds: float) -> float:

@@ -69,6 +69,7 @@ def measure(wanted: Wanted, say: Callable[[str], None]) -> Result:
             with steps("coldstart", (wanted.rounds + 1) * len(found)) as begin:
                 for name, one in found.items():
                     begin(f"{name}, before the first round")
+                    _rest(moments, name, wanted, 0)
                     _cold(cluster, one, moments[name])
                 for turn in range(wanted.rounds):
                     for name, one in found.items():
