@@ -21,6 +21,9 @@ from penstock_cli.cluster.connection import Cluster
 LONGEST = 180.0
 """Seconds for anything that is waited for."""
 
+TRIES = 5
+"""Of beginning a round; the scheduler sends a job of its own soon after it was installed."""
+
 WARM = 5
 """Jobs of each round that find a pod."""
 
@@ -94,13 +97,16 @@ def _rest(moments: dict[str, Moments], name: str, wanted: Wanted, turn: int) -> 
     the time between two, as jobs are that nobody times. A start before the first round, which is not counted, is what
     sets that clock.
     """
-    zero = {each: one.wait_for_zero(LONGEST) for each, one in moments.items()}
-    place = zero[name] + wanted.polling * (turn + 0.5) / wanted.rounds
-    time.sleep((place - time.monotonic()) % wanted.polling)
+    for _ in range(TRIES):
+        zero = {each: one.wait_for_zero(LONGEST) for each, one in moments.items()}
+        place = zero[name] + wanted.polling * (turn + 0.5) / wanted.rounds
+        time.sleep((place - time.monotonic()) % wanted.polling)
+        if moments[name].begin():
+            return
+    raise Unfit(f"{name}: it did not stay without a pod; somebody else sends it jobs")
 
 
 def _cold(cluster: Cluster, one: Contestant, moments: Moments) -> Cold:
-    moments.begin()
     sent = one.send()
     started, finished = await_end(one, sent, LONGEST)
     asked, scheduled, ready = (moments.wait(moment, LONGEST) - sent.at for moment in (ASKED, SCHEDULED, READY))
