@@ -1,11 +1,11 @@
-"""`python -m bench`, or `make bench`: see `--help`. Ends with status 1 where someone did not do the counted work."""
+"""`python -m bench`, or `make bench`: see `--help`. Ends with status 1 where someone did not do the counted work, or a
+measure failed; the others are taken all the same."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from bench import (
     drain,
     growth,
     growth_report,
+    kept,
     large_import,
     mail_backlog,
     memory,
+    one_run,
     plots,
     report,
     sizes,
@@ -24,6 +26,7 @@ from bench import (
     startup,
     stock_search,
     suite_report,
+    verdict,
     waiting,
     worker_throughput,
 )
@@ -31,61 +34,47 @@ from bench.peers import latency, throughput
 from bench.peers import plots as peer_plots
 from bench.peers import report as peer_report
 from bench.peers.work import KINDS
-from bench.running import ROOT, Ground, Machine, ground
+from bench.running import Ground, Machine
 from bench.worker_run import Bench
 from rich import get_console
 from rich.console import RenderableType
-from rich.table import Table
 
-RESULTS = ROOT / "bench" / "results"
+VERDICT = "verdict"
+"""Named alone: what is wanted and seen, from what is kept."""
 
-
-BESIDE_PEERS = {"peers", "latency"}
-"""Measures that need the peers."""
-
-WHEN_NAMED = BESIDE_PEERS | {"drain", "growth", "sizes"}
-"""Measures that are taken when they are named only, for their time."""
+WHEN_NAMED: set[str] = set()
+"""Measures that are taken when they are named only."""
 
 
 def main() -> int:
     given = _arguments()
-    console = get_console()
+    console, began = get_console(), datetime.now().astimezone()
     console.width = max(console.width, 130)
-    folder = RESULTS / datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
-    folder.mkdir(parents=True)
-    faults = []
+    measures = {name: partial(_MEASURES[name], given=given) for name in given.what}
+    failed = one_run.take_all(measures, vars(given), kept.RESULTS, began, console) if measures else []
+    if given.judged:
+        console.print(verdict.table(verdict.judge(kept.RESULTS), began))
+    for line in failed:
+        console.print(line, style="bold red", highlight=False)
+    return 1 if failed else 0
 
-    def say(line: str) -> None:
-        console.print(f"{datetime.now().astimezone():%H:%M:%S} {line}", style="dim", highlight=False)
 
-    for name in given.what:
-        with ground() as ready:
-            machine = Machine.of(ready)
-            if name == given.what[0]:
-                console.print(_about(machine))
-            result, shown = _MEASURES[name](ready, given, say, folder / f"{name}.png")
-        kept = {"measured_at": datetime.now().astimezone().isoformat(), "machine": asdict(machine)} | asdict(result)
-        (folder / f"{name}.json").write_text(json.dumps(kept), encoding="utf-8")
-        console.print(shown)
-        faults += result.faults
-    console.print(f"raw results and pictures: {folder.relative_to(ROOT)}", highlight=False)
-    for fault in faults:
-        console.print(f"not what was counted: {fault}", style="bold red", highlight=False)
-    return 1 if faults else 0
+Say = Callable[[str], None]
 
 
 def _arguments() -> argparse.Namespace:
     parser = _parser()
     given = parser.parse_args()
+    given.judged = not given.what or VERDICT in given.what
     given.what = given.what or [name for name in _MEASURES if name not in WHEN_NAMED]
+    given.what = [name for name in given.what if name != VERDICT]
     if given.drain_jobs % 100 or given.drain_jobs < 100:
         parser.error("--drain-jobs must be a multiple of 100")
     given.lone_messages, given.pushes = 200, 40
     if given.short:
         given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
         given.lone_messages, given.pushes = 40, 10
-        if set(given.what) <= BESIDE_PEERS:
-            given.worker_rounds, given.sent = 1, 500
+        given.peer_rounds, given.sent = 1, 500
         given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
         given.requests, given.rows, given.mails = 20_000, 50_000, 10
         given.drain_rounds, given.drain_jobs = 1, 2_000
@@ -96,8 +85,9 @@ def _arguments() -> argparse.Namespace:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    unnamed = f"all but {', '.join(sorted(WHEN_NAMED))} by default"
-    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help=unnamed)
+    but = f" but {', '.join(sorted(WHEN_NAMED))}" if WHEN_NAMED else ""
+    unnamed = f"all{but} by default; {VERDICT}: nothing is measured, and what is wanted and was seen is told"
+    parser.add_argument("what", nargs="*", choices=[*_MEASURES, VERDICT, []], help=unnamed)
     parser.add_argument("--short", action="store_true", help="less of it, for a first look")
     parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
     parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
@@ -120,16 +110,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--patience", type=float, default=120, help="seconds for the last mail to come (default 120)")
     parser.add_argument("--drain-rounds", type=int, default=1, help="of a full queue, for each (default 1)")
     parser.add_argument("--drain-jobs", type=int, default=100_000, help="in it, a multiple of 100 (default 100,000)")
+    parser.add_argument("--peer-rounds", type=int, default=5, help="peers, latency: for each contestant (default 5)")
     parser.add_argument("--kind", action="append", choices=KINDS, help="peers: of tasks; again for more (all)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="peers: one; again for more")
     parser.add_argument("--sent", type=int, default=5000, help="latency: tasks that are sent at once (default 5,000)")
-    parser.add_argument("--jobs", type=int, default=10_000_000, help="growth: in the largest table (10,000,000)")
-    parser.add_argument("--waiting", type=int, default=1_000_000, help="growth: more jobs, that wait (1,000,000)")
+    parser.add_argument(
+        "--jobs", type=int, default=growth_report.ROWS, help="growth: in the largest table (%(default)s)"
+    )
+    parser.add_argument(
+        "--waiting", type=int, default=growth_report.WAITING, help="growth: more jobs, that wait (%(default)s)"
+    )
     parser.add_argument("--growth-rounds", type=int, default=20, help="growth: in each table (default 20)")
     return parser
-
-
-Say = Callable[[str], None]
 
 
 def _accept(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
@@ -186,14 +178,14 @@ def _waiting(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) 
 
 
 def _peers(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
-    wanted = throughput.Wanted(given.worker_rounds, given.seconds, tuple(given.kind or KINDS), frozenset(given.only))
+    wanted = throughput.Wanted(given.peer_rounds, given.seconds, tuple(given.kind or KINDS), frozenset(given.only))
     result = throughput.measure(ready, wanted, say)
     peer_plots.beside_peers(result, picture)
     return result, peer_report.beside_peers(result)
 
 
 def _latency(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
-    wanted = latency.Wanted(given.worker_rounds, given.sent, given.seconds, tuple(given.only))
+    wanted = latency.Wanted(given.peer_rounds, given.sent, given.seconds, tuple(given.only))
     result = latency.measure(ready, wanted, say)
     peer_plots.started(result, picture)
     return result, peer_report.started(result)
@@ -233,13 +225,6 @@ _MEASURES = {
     "sizes": _sizes,
     "startup": _startup,
 }
-
-
-def _about(machine: Machine) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for name, value in asdict(machine).items():
-        table.add_row(name.replace("_", " "), str(value))
-    return table
 
 
 if __name__ == "__main__":

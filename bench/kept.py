@@ -1,0 +1,54 @@
+"""What runs have kept in `results/`: a folder for each, in it a file for each measure; and how long measures take."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bench.running import ROOT, Machine
+
+RESULTS = ROOT / "bench" / "results"
+
+MINUTES = {
+    "accept": (7, 1),
+    "memory": (5, 1),
+    "import": (2, 1),
+    "mail": (30, 4),
+    "drain": (25, 3),
+    "worker": (6, 2),
+    "waiting": (5, 2),
+    "peers": (70, 8),
+    "latency": (45, 6),
+    "growth": (30, 4),
+    "sizes": (60, 4),
+    "startup": (4, 2),
+}
+"""What a measure takes about, whole and short, where nobody has taken it yet."""
+
+
+def keep(folder: Path, name: str, result: Any, machine: Machine, arguments: Mapping[str, Any], seconds: float) -> None:
+    """Write a result, where, when and how it was measured, and how long that took."""
+    about = {
+        "measured_at": datetime.now().astimezone().isoformat(),
+        "took_seconds": round(seconds, 1),
+        "arguments": dict(arguments),
+        "machine": asdict(machine),
+    }
+    (folder / f"{name}.json").write_text(json.dumps(about | asdict(result)), encoding="utf-8")
+
+
+def newest(results: Path, name: str) -> Iterator[dict[str, Any]]:
+    """What is kept of a measure, the newest first."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in results.glob(f"*/{name}.json")]
+    yield from sorted(found, key=lambda one: datetime.fromisoformat(one["measured_at"]), reverse=True)
+
+
+def minutes(results: Path, name: str, arguments: Mapping[str, Any]) -> float:
+    """What a measure will take about: as long as the last time with the same arguments."""
+    for one in newest(results, name):
+        if one.get("arguments") == arguments:
+            return float(one["took_seconds"]) / 60
+    whole, short = MINUTES.get(name, (1, 1))
+    return short if arguments.get("short") else whole
