@@ -26,6 +26,8 @@ from bench import (
     startup,
     stock_search,
     suite_report,
+    tenants,
+    tenants_report,
     verdict,
     waiting,
     worker_throughput,
@@ -68,6 +70,8 @@ def _arguments() -> argparse.Namespace:
     given.judged = not given.what or VERDICT in given.what
     given.what = given.what or [name for name in _MEASURES if name not in WHEN_NAMED]
     given.what = [name for name in given.what if name != VERDICT]
+    if given.tenant_jobs < tenants.PAGE * tenants.TENANTS[-1]:
+        parser.error(f"--tenant-jobs must be {tenants.PAGE * tenants.TENANTS[-1]:,} at least: each tenant has a page")
     if given.drain_jobs % 100 or given.drain_jobs < 100:
         parser.error("--drain-jobs must be a multiple of 100")
     given.lone_messages, given.pushes = 200, 40
@@ -120,7 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--waiting", type=int, default=growth_report.WAITING, help="growth: more jobs, that wait (%(default)s)"
     )
-    parser.add_argument("--growth-rounds", type=int, default=20, help="growth: in each table (default 20)")
+    parser.add_argument("--growth-rounds", type=int, default=20, help="growth, tenants: in each table (default 20)")
+    parser.add_argument("--tenant-jobs", type=int, default=100_000, help="tenants: in each table (default 100,000)")
     return parser
 
 
@@ -205,6 +210,13 @@ def _sizes(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) ->
     return result, sizes_report.grown(result)
 
 
+def _tenants(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    wanted = tenants.Wanted(given.tenant_jobs, given.growth_rounds, tenants.SHORT if given.short else tenants.TENANTS)
+    result = tenants.measure(ready, wanted, say)
+    tenants_report.drawn(result, picture)
+    return result, tenants_report.spread(result)
+
+
 def _startup(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
     result = startup.measure(ready, given.worker_rounds, say)
     plots.started(result, picture)
@@ -223,6 +235,7 @@ _MEASURES = {
     "latency": _latency,
     "growth": _growth,
     "sizes": _sizes,
+    "tenants": _tenants,
     "startup": _startup,
 }
 

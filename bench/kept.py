@@ -23,6 +23,7 @@ MINUTES = {
     "latency": (45, 6),
     "growth": (30, 4),
     "sizes": (60, 4),
+    "tenants": (4, 2),
     "startup": (4, 2),
 }
 """What a measure takes about, whole and short, where nobody has taken it yet."""
