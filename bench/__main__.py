@@ -11,6 +11,9 @@ from typing import Any
 
 from bench import (
     accept,
+    ceiling,
+    ceiling_report,
+    costs,
     drain,
     growth,
     growth_report,
@@ -217,6 +220,12 @@ def _tenants(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) 
     return result, tenants_report.spread(result)
 
 
+def _ceiling(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    result = ceiling.measure(costs.costs(kept.RESULTS), 2_000 if given.short else 10_000, say)
+    ceiling_report.drawn(result, picture)
+    return result, ceiling_report.told(result)
+
+
 def _startup(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
     result = startup.measure(ready, given.worker_rounds, say)
     plots.started(result, picture)
@@ -236,6 +245,7 @@ _MEASURES = {
     "growth": _growth,
     "sizes": _sizes,
     "tenants": _tenants,
+    "ceiling": _ceiling,
     "startup": _startup,
 }
 

@@ -23,7 +23,6 @@ from bench.whole_suite import SHARED, SPLIT
 from bench.whole_suite import STOCK as STOCK_SUITE
 from bench.worker_throughput import CELERY
 from bench.worker_throughput import PENSTOCK as OURS
-from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 
@@ -71,27 +70,11 @@ class Row:
         return ("this run" if at >= began else f"{at:%Y-%m-%d}") + (", short" if self.short else "")
 
 
-_RESULTS: dict[str, TypeAdapter[Any]] = {
-    "peers": TypeAdapter(throughput.Result),
-    "latency": TypeAdapter(latency.Result),
-    "mail": TypeAdapter(mail_backlog.Result),
-    "growth": TypeAdapter(growth.Result),
-    "waiting": TypeAdapter(waiting.Result),
-}
-
-
 def judge(results: Path) -> list[Row]:
     """A row for each point, from the newest result that has what it asks for, at the wanted size if one has."""
-    found = {name: list(_kept(results, name)) for name in _RESULTS}
-    return [_row(one, found[one.measure]) for one in points()]
-
-
-def _kept(results: Path, name: str) -> Iterator[tuple[dict[str, Any], Any]]:
-    for raw in kept.newest(results, name):
-        try:
-            yield raw, _RESULTS[name].validate_python(raw)
-        except ValidationError:
-            continue  # of a version that kept something else
+    wanted = points()
+    found = {name: list(kept.read(results, name)) for name in {one.measure for one in wanted}}
+    return [_row(one, found[one.measure]) for one in wanted]
 
 
 def _row(point: Point, found: list[tuple[dict[str, Any], Any]]) -> Row:

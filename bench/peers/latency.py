@@ -11,7 +11,7 @@ from bench.peers.throughput import chosen
 from bench.peers.turn import take
 from bench.peers.work import NOOP, Order
 from bench.progress import steps
-from bench.running import Ground
+from bench.running import Ground, cpu_seconds
 from bench.worker_run import Bench
 
 LOW = 10.0
@@ -33,10 +33,11 @@ class Wanted:
 
 @dataclass
 class Sender:
-    """By round: tasks a second, and CPU time, microseconds a task."""
+    """By round: tasks a second, and CPU time, microseconds a task, its own and Redis'."""
 
     rates: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
+    redis_us: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -98,13 +99,16 @@ def _from(all_of_them: Sequence[Contestant], turn: int) -> list[Contestant]:
 
 def _send(bench: Bench, one: Contestant, count: int, result: Result) -> None:
     with stage(bench, one, count) as on:
+        server = cpu_seconds(bench.redis_process)
         took = on.sent(on.sender(Order(NOOP, 1, count, 0)))
+        server = cpu_seconds(bench.redis_process) - server
         there = one.waiting(bench.client)
     if there != count:
         result.faults.append(f"{one.name}: {there} tasks are in Redis of {count} that it sent")
     sender = result.senders.setdefault(one.name, Sender())
     sender.rates.append(took.count / took.seconds)
     sender.cpu_us.append(took.cpu_seconds / took.count * 1e6)
+    sender.redis_us.append(server / count * 1e6)
 
 
 def _wait(bench: Bench, one: Contestant, rate: float, count: int, faults: list[str]) -> list[float]:

@@ -111,6 +111,7 @@ def started(result: latency.Result) -> RenderableType:
         "tasks/s",
         "slowest – fastest",
         "sender µs/task",
+        "Redis µs/task",
         "beside `.delay()`",
     )
     stock = result.senders.get("Celery")
@@ -121,6 +122,7 @@ def started(result: latency.Result) -> RenderableType:
             f"{one.rate:,.0f}",
             f"{min(one.rates):,.0f} – {max(one.rates):,.0f}",
             f"{statistics.median(one.cpu_us):,.0f}",
+            f"{statistics.median(one.redis_us):,.0f}" if one.redis_us else "",
             "" if ratio is None else f"{ratio:.2f} ×",
         )
     waits = titled(
