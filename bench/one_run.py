@@ -40,7 +40,7 @@ def take_all(
     for number, (name, measure) in enumerate(measures.items()):
         try:
             told += _take(name, measure, folder, arguments, console, first=not number)
-        except Exception as error:  # noqa: BLE001 - the edge of a measure
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge of a measure, which may refuse its arguments
             (folder / f"{name}.error.txt").write_text(traceback.format_exc(), encoding="utf-8")
             told.append(f"{name} failed: {error or type(error).__name__} (all of it: {name}.error.txt)")
             console.print(told[-1], style="bold red", highlight=False)

@@ -1,7 +1,7 @@
 """How many tasks a second one process sends, and how long a task waits from being sent until it starts."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from bench.peers.contestant import Contestant
@@ -67,8 +67,7 @@ class Result:
 def measure(ground: Ground, wanted: Wanted, say: Callable[[str], None]) -> Result:
     """First all senders, then all workers, in interleaved rounds. Raises ProcessError where one does not run."""
     bench, result = Bench(ground.redis_url, ground.folder), Result(wanted)
-    sending = chosen(senders(ground.database_url), wanted.names)
-    starting = chosen(starters(ground.database_url), wanted.names)
+    sending, starting = named(senders(ground.database_url), starters(ground.database_url), wanted.names)
     with steps("latency", (wanted.rounds * (len(sending) + 2 * len(starting))) + len(starting)) as begin:
         for turn in range(wanted.rounds):
             for one in _from(sending, turn):
@@ -89,6 +88,15 @@ def measure(ground: Ground, wanted: Wanted, say: Callable[[str], None]) -> Resul
                     to += got
                     say(f"round {turn + 1}: {one.name} at {rate:g}/s: median {statistics.median(got):.2f} ms")
     return result
+
+
+def named(
+    sending: list[Contestant], starting: list[Contestant], names: Collection[str]
+) -> tuple[list[Contestant], list[Contestant]]:
+    """Those of these names, a worker with its sender; or all. Raises SystemExit for a name that nobody has."""
+    found = {one.name for one in chosen([*sending, *starting], names)}
+    found |= {sender_of(name) for name in found}
+    return [one for one in sending if one.name in found], [one for one in starting if one.name in found]
 
 
 def _from(all_of_them: Sequence[Contestant], turn: int) -> list[Contestant]:

@@ -200,12 +200,20 @@ def test_a_measure_that_fails_costs_no_other_and_is_told(tmp_path):
     def breaks(**_):
         raise RuntimeError("nothing answers")
 
+    def refuses(**_):
+        raise SystemExit("nobody is called carq")
+
     said = StringIO()
-    measures = {"broken": breaks, "sound": lambda **_: (Found(7, ["one is missing"]), Text("seven"))}
+    measures = {
+        "broken": breaks,
+        "refused": refuses,
+        "sound": lambda **_: (Found(7, ["one is missing"]), Text("seven")),
+    }
     given = {"what": list(measures), "judged": True, "short": True}
     told = take_all(measures, given, tmp_path, datetime.now(UTC), Console(width=200, file=said))
     assert told == [
         "broken failed: nothing answers (all of it: broken.error.txt)",
+        "refused failed: nobody is called carq (all of it: refused.error.txt)",
         "sound: not what was counted: one is missing",
     ]
     [folder] = tmp_path.iterdir()
