@@ -5,7 +5,6 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +49,16 @@ VERDICT = "verdict"
 WHEN_NAMED: set[str] = set()
 """Measures that are taken when they are named only."""
 
+ALONE = {"ceiling"}
+"""Measures that need no servers on this machine."""
+
 
 def main() -> int:
     given = _arguments()
     console, began = get_console(), datetime.now().astimezone()
     console.width = max(console.width, 130)
-    measures = {name: partial(_MEASURES[name], given=given) for name in given.what}
-    failed = one_run.take_all(measures, vars(given), kept.RESULTS, began, console) if measures else []
+    measures = {name: _measure(name, given) for name in given.what}
+    failed = one_run.take_all(measures, vars(given), kept.RESULTS, began, console, ALONE) if measures else []
     if given.judged:
         console.print(verdict.table(verdict.judge(kept.RESULTS), began))
     for line in failed:
@@ -65,6 +67,10 @@ def main() -> int:
 
 
 Say = Callable[[str], None]
+
+
+def _measure(name: str, given: argparse.Namespace) -> one_run.Measure:
+    return lambda ready, say, picture: _MEASURES[name](ready, given, say, picture)
 
 
 def _arguments() -> argparse.Namespace:
@@ -220,7 +226,7 @@ def _tenants(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) 
     return result, tenants_report.spread(result)
 
 
-def _ceiling(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+def _ceiling(ready: None, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
     result = ceiling.measure(costs.costs(kept.RESULTS), 2_000 if given.short else 10_000, say)
     ceiling_report.drawn(result, picture)
     return result, ceiling_report.told(result)
@@ -232,7 +238,7 @@ def _startup(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) 
     return result, report.started(result)
 
 
-_MEASURES = {
+_MEASURES: dict[str, Callable[[Any, argparse.Namespace, Say, Path], tuple[Any, RenderableType]]] = {
     "accept": _accept,
     "memory": _memory,
     "import": _import,

@@ -1,13 +1,14 @@
-"""One run: measure after measure, each on servers of its own, kept and told. One that fails costs no other."""
+"""One run: measure after measure, on servers of its own where it needs some. One that fails costs no other."""
 
 import os
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from bench import kept, verdict
 from bench.running import Ground, Machine, ground
@@ -19,18 +20,22 @@ UNKEPT = ("what", "judged")
 """Arguments that say nothing of how a measure is taken."""
 
 
-class Measure(Protocol):
-    """Takes it, and draws its picture. Gives what is kept, which has `faults`, and what is shown."""
-
-    def __call__(self, ready: Ground, say: Callable[[str], None], picture: Path) -> tuple[Any, RenderableType]: ...
+Measure = Callable[[Any, Callable[[str], None], Path], tuple[Any, RenderableType]]
+"""Given a ground, whom to tell, and where its picture is to be, it takes it: what is kept, which has `faults`, and what
+is shown."""
 
 
 def take_all(
-    measures: Mapping[str, Measure], given: Mapping[str, Any], results: Path, began: datetime, console: Console
+    measures: Mapping[str, Measure],
+    given: Mapping[str, Any],
+    results: Path,
+    began: datetime,
+    console: Console,
+    alone: Collection[str] = (),
 ) -> list[str]:
     """Take them in their order, into a folder of `results`. What failed, and what was not done that was counted.
 
-    given: the arguments of the command line, which are kept.
+    given: the arguments of the command line, which are kept. alone: measures that need no servers.
     """
     arguments = {name: value for name, value in given.items() if name not in UNKEPT}
     folder = results / began.strftime("%Y-%m-%d-%H%M%S")
@@ -39,7 +44,8 @@ def take_all(
     told = []
     for number, (name, measure) in enumerate(measures.items()):
         try:
-            told += _take(name, measure, folder, arguments, console, first=not number)
+            with nullcontext() if name in alone else ground() as ready:
+                told += _take(name, measure, ready, folder, arguments, console, first=not number)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge of a measure, which may refuse its arguments
             (folder / f"{name}.error.txt").write_text(traceback.format_exc(), encoding="utf-8")
             told.append(f"{name} failed: {error or type(error).__name__} (all of it: {name}.error.txt)")
@@ -50,16 +56,21 @@ def take_all(
 
 
 def _take(
-    name: str, measure: Measure, folder: Path, arguments: Mapping[str, Any], console: Console, first: bool
+    name: str,
+    measure: Measure,
+    ready: Ground | None,
+    folder: Path,
+    arguments: Mapping[str, Any],
+    console: Console,
+    first: bool,
 ) -> list[str]:
     def say(line: str) -> None:
         console.print(f"{datetime.now().astimezone():%H:%M:%S} {line}", style="dim", highlight=False)
 
-    with ground() as ready:
-        machine, began = Machine.of(ready), time.monotonic()
-        if first:
-            console.print(_about(machine))
-        result, shown = measure(ready=ready, say=say, picture=folder / f"{name}.png")
+    machine, began = Machine.of(ready), time.monotonic()
+    if first:
+        console.print(_about(machine))
+    result, shown = measure(ready, say, folder / f"{name}.png")
     kept.keep(folder, name, result, machine, arguments, time.monotonic() - began)
     console.print(shown)
     return [f"{name}: not what was counted: {fault}" for fault in result.faults]
@@ -76,5 +87,7 @@ def _estimates(measures: Mapping[str, Measure], results: Path, arguments: Mappin
 def _about(machine: Machine) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in asdict(machine).items():
+        if value == "":
+            continue
         table.add_row(name.replace("_", " "), str(value))
     return table

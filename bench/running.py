@@ -157,19 +157,9 @@ class Machine:
     redis: str
 
     @classmethod
-    def of(cls, ground: Ground) -> "Machine":
-        """This one, as it is now."""
-        with ground.database.connect() as connection:
-
-            def shown(name: str) -> str:
-                return f"{name} {connection.exec_driver_sql(f'SHOW {name}').scalar_one()}"
-
-            names = ("fsync", "synchronous_commit", "full_page_writes", "wal_sync_method")
-            version = connection.exec_driver_sql("SHOW server_version").scalar_one()
-            postgresql = ", ".join([f"PostgreSQL {version}", *map(shown, names)])
-        with redis.Redis.from_url(ground.redis_url, decode_responses=True) as client:
-            version = client.info("server")["redis_version"]
-            kept = [f"{name} {client.config_get(name)[name]}" for name in ("appendonly", "appendfsync")]
+    def of(cls, ground: Ground | None) -> "Machine":
+        """This one, as it is now; without servers where nothing runs on a ground."""
+        postgresql, redis_server = _servers(ground) if ground else ("", "")
         return cls(
             processor=_processor(),
             cores=psutil.cpu_count() or 0,
@@ -178,8 +168,23 @@ class Machine:
             python=platform.python_version(),
             load=round(psutil.getloadavg()[0], 1),
             postgresql=postgresql,
-            redis=", ".join([f"Redis {version}", *kept]),
+            redis=redis_server,
         )
+
+
+def _servers(ground: Ground) -> tuple[str, str]:
+    with ground.database.connect() as connection:
+
+        def shown(name: str) -> str:
+            return f"{name} {connection.exec_driver_sql(f'SHOW {name}').scalar_one()}"
+
+        names = ("fsync", "synchronous_commit", "full_page_writes", "wal_sync_method")
+        version = connection.exec_driver_sql("SHOW server_version").scalar_one()
+        postgresql = ", ".join([f"PostgreSQL {version}", *map(shown, names)])
+    with redis.Redis.from_url(ground.redis_url, decode_responses=True) as client:
+        version = client.info("server")["redis_version"]
+        kept = [f"{name} {client.config_get(name)[name]}" for name in ("appendonly", "appendfsync")]
+    return postgresql, ", ".join([f"Redis {version}", *kept])
 
 
 def _processor() -> str:

@@ -197,20 +197,20 @@ class Found:
 
 
 def test_a_measure_that_fails_costs_no_other_and_is_told(tmp_path):
-    def breaks(**_):
+    def breaks(*_):
         raise RuntimeError("nothing answers")
 
-    def refuses(**_):
+    def refuses(*_):
         raise SystemExit("nobody is called carq")
 
     said = StringIO()
     measures = {
         "broken": breaks,
         "refused": refuses,
-        "sound": lambda **_: (Found(7, ["one is missing"]), Text("seven")),
+        "sound": lambda *_: (Found(7, ["one is missing"]), Text("seven")),
     }
     given = {"what": list(measures), "judged": True, "short": True}
-    told = take_all(measures, given, tmp_path, datetime.now(UTC), Console(width=200, file=said))
+    told = take_all(measures, given, tmp_path, datetime.now(UTC), Console(width=200, file=said), {"refused"})
     assert told == [
         "broken failed: nothing answers (all of it: broken.error.txt)",
         "refused failed: nobody is called carq (all of it: refused.error.txt)",
