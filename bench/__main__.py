@@ -1,23 +1,26 @@
-"""`python -m bench`, or `make bench`: see `--help`. Ends with status 1 where someone did not do the counted work."""
+"""`python -m bench`, or `make bench`: see `--help`. Ends with status 1 where someone did not do the counted work, or a
+measure failed; the others are taken all the same."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bench import (
     accept,
+    ceiling,
+    ceiling_report,
+    costs,
     drain,
     growth,
     growth_report,
+    kept,
     large_import,
     mail_backlog,
     memory,
+    one_run,
     plots,
     report,
     sizes,
@@ -25,97 +28,84 @@ from bench import (
     startup,
     stock_search,
     suite_report,
+    tenants,
+    tenants_report,
+    verdict,
     waiting,
     worker_throughput,
 )
 from bench.coldstart import report as cold_report
 from bench.coldstart import rounds as cold_rounds
-from bench.coldstart.moments import Unfit
 from bench.peers import latency, throughput
 from bench.peers import plots as peer_plots
 from bench.peers import report as peer_report
 from bench.peers.work import KINDS
-from bench.running import ROOT, Ground, Machine, ground
+from bench.running import Ground, Machine
 from bench.worker_run import Bench
 from rich import get_console
 from rich.console import RenderableType
-from rich.table import Table
 
-from penstock_cli.cluster.connection import ClusterError
-from penstock_cli.cluster.helm import HelmError
+VERDICT = "verdict"
+"""Named alone: what is wanted and seen, from what is kept."""
 
-RESULTS = ROOT / "bench" / "results"
+WHEN_NAMED = {"coldstart"}
+"""Measures that are taken when they are named only: it needs a cluster."""
 
-
-BESIDE_PEERS = {"peers", "latency"}
-"""Measures that need the peers."""
-
-ON_CLUSTER = {"coldstart"}
-"""Measures that need a cluster, and nothing on this machine."""
-
-WHEN_NAMED = BESIDE_PEERS | ON_CLUSTER | {"drain", "growth", "sizes"}
-"""Measures that are taken when they are named only, for their time or what they need."""
+ALONE = {"ceiling", "coldstart"}
+"""Measures that need no servers on this machine."""
 
 
 def main() -> int:
     given = _arguments()
-    console = get_console()
+    console, began = get_console(), datetime.now().astimezone()
     console.width = max(console.width, 130)
-    folder = RESULTS / datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
-    folder.mkdir(parents=True)
-    faults = []
+    measures = {name: _measure(name, given) for name in given.what}
+    failed = one_run.take_all(measures, vars(given), kept.RESULTS, began, console, ALONE) if measures else []
+    if given.judged:
+        console.print(verdict.table(verdict.judge(kept.RESULTS), began))
+    for line in failed:
+        console.print(line, style="bold red", highlight=False)
+    return 1 if failed else 0
 
-    def say(line: str) -> None:
-        console.print(f"{datetime.now().astimezone():%H:%M:%S} {line}", style="dim", highlight=False)
 
-    for name in given.what:
-        with nullcontext(None) if name in ON_CLUSTER else ground() as ready:
-            machine = Machine.of(ready)
-            if name == given.what[0]:
-                console.print(_about(machine))
-            try:
-                result, shown = _MEASURES[name](ready, given, say, folder / f"{name}.png")
-            except (Unfit, ClusterError, HelmError) as error:
-                faults.append(f"{name} was not measured: {error.message}")
-                continue
-        kept = {"measured_at": datetime.now().astimezone().isoformat(), "machine": asdict(machine)} | asdict(result)
-        (folder / f"{name}.json").write_text(json.dumps(kept), encoding="utf-8")
-        console.print(shown)
-        faults += [f"not what was counted: {fault}" for fault in result.faults]
-    if any(folder.iterdir()):
-        console.print(f"raw results and pictures: {folder.relative_to(ROOT)}", highlight=False)
-    else:
-        folder.rmdir()
-    for fault in faults:
-        console.print(fault, style="bold red", highlight=False, soft_wrap=True)
-    return 1 if faults else 0
+Say = Callable[[str], None]
+
+
+def _measure(name: str, given: argparse.Namespace) -> one_run.Measure:
+    return lambda ready, say, picture: _MEASURES[name](ready, given, say, picture)
 
 
 def _arguments() -> argparse.Namespace:
     parser = _parser()
     given = parser.parse_args()
+    given.judged = not given.what or VERDICT in given.what
     given.what = given.what or [name for name in _MEASURES if name not in WHEN_NAMED]
+    given.what = [name for name in given.what if name != VERDICT]
+    if given.tenant_jobs < tenants.PAGE * tenants.TENANTS[-1]:
+        parser.error(f"--tenant-jobs must be {tenants.PAGE * tenants.TENANTS[-1]:,} at least: each tenant has a page")
     if given.drain_jobs % 100 or given.drain_jobs < 100:
         parser.error("--drain-jobs must be a multiple of 100")
     given.lone_messages, given.pushes = 200, 40
     if given.short:
         given.worker_rounds, given.tasks, given.idle_seconds = 2, 20_000, 5
         given.lone_messages, given.pushes = 40, 10
-        if set(given.what) <= BESIDE_PEERS:
-            given.worker_rounds, given.sent = 1, 500
+        given.peer_rounds, given.sent = 1, 500
         given.rounds, given.seconds, given.lone_seconds = 2, 2, 1
         given.requests, given.rows, given.mails = 20_000, 50_000, 10
         given.drain_rounds, given.drain_jobs = 1, 2_000
-        given.cold_rounds = 2
         given.jobs, given.waiting, given.growth_rounds = 100_000, 10_000, 5
+        given.cold_rounds = 2
         given.mail_rounds, given.imports, given.mail_seconds, given.patience = 1, 5, 5, 20
     return given
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    unnamed = f"all but {', '.join(sorted(WHEN_NAMED))} by default"
-    parser.add_argument("what", nargs="*", choices=[*_MEASURES, []], help=unnamed)
+    unnamed = (
+        f"all but {', '.join(sorted(WHEN_NAMED))} by default; {VERDICT}: nothing is measured, and what is wanted and was"
+        " seen is told"
+    )
+    parser.add_argument("what", nargs="*", choices=[*_MEASURES, VERDICT, []], help=unnamed)
     parser.add_argument("--short", action="store_true", help="less of it, for a first look")
     parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
     parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
@@ -138,19 +128,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--patience", type=float, default=120, help="seconds for the last mail to come (default 120)")
     parser.add_argument("--drain-rounds", type=int, default=1, help="of a full queue, for each (default 1)")
     parser.add_argument("--drain-jobs", type=int, default=100_000, help="in it, a multiple of 100 (default 100,000)")
+    parser.add_argument("--peer-rounds", type=int, default=3, help="peers, latency: for each contestant (default 3)")
     parser.add_argument("--kind", action="append", choices=KINDS, help="peers: of tasks; again for more (all)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="peers: one; again for more")
     parser.add_argument("--sent", type=int, default=5000, help="latency: tasks that are sent at once (default 5,000)")
-    parser.add_argument("--jobs", type=int, default=10_000_000, help="growth: in the largest table (10,000,000)")
-    parser.add_argument("--waiting", type=int, default=1_000_000, help="growth: more jobs, that wait (1,000,000)")
-    parser.add_argument("--growth-rounds", type=int, default=20, help="growth: in each table (default 20)")
+    parser.add_argument(
+        "--jobs", type=int, default=growth_report.ROWS, help="growth: in the largest table (%(default)s)"
+    )
+    parser.add_argument(
+        "--waiting", type=int, default=growth_report.WAITING, help="growth: more jobs, that wait (%(default)s)"
+    )
+    parser.add_argument("--growth-rounds", type=int, default=20, help="growth, tenants: in each table (default 20)")
+    parser.add_argument("--tenant-jobs", type=int, default=100_000, help="tenants: in each table (default 100,000)")
     parser.add_argument("--cold-rounds", type=int, default=5, help="coldstart: of each contestant (default 5)")
     looks = "coldstart: seconds between two looks of KEDA's (default 5, the chart's)"
     parser.add_argument("--polling", type=int, default=5, help=looks)
     return parser
-
-
-Say = Callable[[str], None]
 
 
 def _accept(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
@@ -207,14 +200,14 @@ def _waiting(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) 
 
 
 def _peers(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
-    wanted = throughput.Wanted(given.worker_rounds, given.seconds, tuple(given.kind or KINDS), frozenset(given.only))
+    wanted = throughput.Wanted(given.peer_rounds, given.seconds, tuple(given.kind or KINDS), frozenset(given.only))
     result = throughput.measure(ready, wanted, say)
     peer_plots.beside_peers(result, picture)
     return result, peer_report.beside_peers(result)
 
 
 def _latency(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
-    wanted = latency.Wanted(given.worker_rounds, given.sent, given.seconds, tuple(given.only))
+    wanted = latency.Wanted(given.peer_rounds, given.sent, given.seconds, tuple(given.only))
     result = latency.measure(ready, wanted, say)
     peer_plots.started(result, picture)
     return result, peer_report.started(result)
@@ -232,6 +225,19 @@ def _sizes(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) ->
     result = sizes.measure(Bench(ready.redis_url, ready.folder), wanted, say)
     sizes_report.drawn(result, picture)
     return result, sizes_report.grown(result)
+
+
+def _tenants(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    wanted = tenants.Wanted(given.tenant_jobs, given.growth_rounds, tenants.SHORT if given.short else tenants.TENANTS)
+    result = tenants.measure(ready, wanted, say)
+    tenants_report.drawn(result, picture)
+    return result, tenants_report.spread(result)
+
+
+def _ceiling(ready: None, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
+    result = ceiling.measure(costs.costs(kept.RESULTS), 2_000 if given.short else 10_000, say)
+    ceiling_report.drawn(result, picture)
+    return result, ceiling_report.told(result)
 
 
 def _startup(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
@@ -258,18 +264,11 @@ _MEASURES: dict[str, Callable[[Any, argparse.Namespace, Say, Path], tuple[Any, R
     "latency": _latency,
     "growth": _growth,
     "sizes": _sizes,
+    "tenants": _tenants,
+    "ceiling": _ceiling,
     "startup": _startup,
     "coldstart": _coldstart,
 }
-
-
-def _about(machine: Machine) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for name, value in asdict(machine).items():
-        if value == "":
-            continue
-        table.add_row(name.replace("_", " "), str(value))
-    return table
 
 
 if __name__ == "__main__":

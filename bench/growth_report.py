@@ -14,6 +14,22 @@ from rich.text import Text
 MOST = 1.5
 """Times as long as in the smallest table that anything may take in a larger one."""
 
+ROWS, WAITING = 10_000_000, 1_000_000
+"""Jobs in the largest table for which that is wanted, and those that wait besides."""
+
+CLAIM, RELAY, PAGES = "claims", "the relay", "GET /v1/jobs"
+SUBJECTS = (CLAIM, RELAY, PAGES)
+"""Those for which it is."""
+
+
+def subject(operation: str) -> str:
+    """Which of these an operation is of, by its name; nothing for the others."""
+    if ": " in operation:
+        return PAGES
+    if operation.startswith("claim"):
+        return CLAIM
+    return RELAY if operation.endswith((" due", " as queued")) or operation.startswith("the relay's") else ""
+
 
 def grown(result: Result) -> RenderableType:
     """A line for each operation: what it takes, and how many times as long as in the smallest table."""
@@ -51,8 +67,8 @@ def drawn(result: Result, path: Path) -> None:
     """How many times as long each operation takes over the number of jobs; those of the API in a picture beside."""
     _, (ledger, pages) = pyplot.subplots(1, 2, figsize=(20, 8), sharey=True)
     for name in result.operations:
-        _line(pages if ": " in name else ledger, result, name)
-    for axes, title in ((ledger, "the ledger"), (pages, "GET /v1/jobs")):
+        _line(pages if subject(name) == PAGES else ledger, result, name)
+    for axes, title in ((ledger, "the ledger"), (pages, PAGES)):
         axes.axhline(MOST, color="grey", linestyle="--", linewidth=1)
         axes.set(title=title, xlabel="jobs", ylabel=f"times as long as with {SMALLEST:,}", xscale="log", yscale="log")
         axes.legend(fontsize="x-small", loc="upper left")

@@ -32,14 +32,14 @@ def mailed(result: mail_backlog.Result) -> RenderableType:
             name,
             f"{sum(len(turn.waited) for turn in turns)}",
             f"{sum(sum(turn.missing) for turn in turns)}",
-            _shown(result, name, result.median(name, 0.5)),
+            shown(result, name, result.median(name, 0.5)),
             f"{min(medians):.3f} – {max(medians):.3f}",
-            _shown(result, name, result.median(name, 0.99)),
-            _shown(result, name, max(max(turn.waited) for turn in turns)),
+            shown(result, name, result.median(name, 0.99)),
+            shown(result, name, max(max(turn.waited) for turn in turns)),
             " ".join(f"{turn.imports}" for turn in turns),
         )
     told = [
-        f"{name}: the median mail waits {_bound(result, name)}{result.ratio(name):,.0f} × as long as with a worker for"
+        f"{name}: the median mail waits {bound(result, name)}{result.ratio(name):,.0f} × as long as with a worker for"
         f" each queue ({verdict(result.ratio(name) >= WANTED)} {WANTED:g} ×)"
         for name in result.turns
         if name != SPLIT
@@ -52,11 +52,13 @@ def mailed(result: mail_backlog.Result) -> RenderableType:
     return Group(table, Text("\n".join(told)))
 
 
-def _bound(result: mail_backlog.Result, name: str) -> str:
+def bound(result: mail_backlog.Result, name: str) -> str:
+    """A sign before a ratio that is a lower bound."""
     return "≥ " if result.is_bound(name, result.median(name, 0.5)) else ""
 
 
-def _shown(result: mail_backlog.Result, name: str, seconds: float) -> str:
+def shown(result: mail_backlog.Result, name: str, seconds: float) -> str:
+    """A quantile, with a sign before it where it is a lower bound."""
     return f"{'≥ ' if result.is_bound(name, seconds) else ''}{seconds:.3f}"
 
 

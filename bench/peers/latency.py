@@ -1,7 +1,7 @@
 """How many tasks a second one process sends, and how long a task waits from being sent until it starts."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from bench.peers.contestant import Contestant
@@ -11,7 +11,7 @@ from bench.peers.throughput import chosen
 from bench.peers.turn import take
 from bench.peers.work import NOOP, Order
 from bench.progress import steps
-from bench.running import Ground
+from bench.running import Ground, cpu_seconds
 from bench.worker_run import Bench
 
 LOW = 10.0
@@ -33,10 +33,11 @@ class Wanted:
 
 @dataclass
 class Sender:
-    """By round: tasks a second, and CPU time, microseconds a task."""
+    """By round: tasks a second, and CPU time, microseconds a task, its own and Redis'."""
 
     rates: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
+    redis_us: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -66,8 +67,7 @@ class Result:
 def measure(ground: Ground, wanted: Wanted, say: Callable[[str], None]) -> Result:
     """First all senders, then all workers, in interleaved rounds. Raises ProcessError where one does not run."""
     bench, result = Bench(ground.redis_url, ground.folder), Result(wanted)
-    sending = chosen(senders(ground.database_url), wanted.names)
-    starting = chosen(starters(ground.database_url), wanted.names)
+    sending, starting = named(senders(ground.database_url), starters(ground.database_url), wanted.names)
     with steps("latency", (wanted.rounds * (len(sending) + 2 * len(starting))) + len(starting)) as begin:
         for turn in range(wanted.rounds):
             for one in _from(sending, turn):
@@ -90,6 +90,15 @@ def measure(ground: Ground, wanted: Wanted, say: Callable[[str], None]) -> Resul
     return result
 
 
+def named(
+    sending: list[Contestant], starting: list[Contestant], names: Collection[str]
+) -> tuple[list[Contestant], list[Contestant]]:
+    """Those of these names, a worker with its sender; or all. Raises SystemExit for a name that nobody has."""
+    found = {one.name for one in chosen([*sending, *starting], names)}
+    found |= {sender_of(name) for name in found}
+    return [one for one in sending if one.name in found], [one for one in starting if one.name in found]
+
+
 def _from(all_of_them: Sequence[Contestant], turn: int) -> list[Contestant]:
     # Whoever begins changes from round to round.
     start = turn % len(all_of_them)
@@ -98,13 +107,16 @@ def _from(all_of_them: Sequence[Contestant], turn: int) -> list[Contestant]:
 
 def _send(bench: Bench, one: Contestant, count: int, result: Result) -> None:
     with stage(bench, one, count) as on:
+        server = cpu_seconds(bench.redis_process)
         took = on.sent(on.sender(Order(NOOP, 1, count, 0)))
+        server = cpu_seconds(bench.redis_process) - server
         there = one.waiting(bench.client)
     if there != count:
         result.faults.append(f"{one.name}: {there} tasks are in Redis of {count} that it sent")
     sender = result.senders.setdefault(one.name, Sender())
     sender.rates.append(took.count / took.seconds)
     sender.cpu_us.append(took.cpu_seconds / took.count * 1e6)
+    sender.redis_us.append(server / count * 1e6)
 
 
 def _wait(bench: Bench, one: Contestant, rate: float, count: int, faults: list[str]) -> list[float]:

@@ -54,7 +54,7 @@ class Sizes:
 def lineup(kind: str, database_url: str, installed: Path = INSTALLED) -> list[Contestant]:
     """All, Penstock first, set up for tasks of this kind. Raises ProcessError where the peers are not installed."""
     if not (installed / "bin" / "python").exists():
-        raise ProcessError(f"the peers are not installed in {installed}; `make bench ARGS=peers` does that first")
+        raise ProcessError(f"the peers are not installed in {installed}; `make bench` does that first")
     sizes = Sizes.of(kind)
     return [
         _celery(PENSTOCK, replace(ours(), concurrency=sizes.green)),

@@ -166,7 +166,7 @@ def test_threads_are_many_where_tasks_sleep(installed):
 
 
 def test_who_has_not_installed_the_peers_is_told_how(tmp_path):
-    with pytest.raises(ProcessError, match="make bench ARGS=peers"):
+    with pytest.raises(ProcessError, match="`make bench` does that first"):
         lineup(NOOP, NOWHERE, tmp_path)
 
 
@@ -245,11 +245,22 @@ def test_each_way_to_send_is_one_sender(installed):
     assert {sender_of(one.name) for one in starters(NOWHERE, installed)} <= set(names)
 
 
+def test_a_worker_that_is_named_has_its_sender_beside_it(installed):
+    field = senders(NOWHERE, installed), starters(NOWHERE, installed)
+    sending, starting = latency.named(*field, ["Celery, gevent", "arq", "taskiq"])
+    assert [one.name for one in sending] == ["Celery", "arq", "taskiq"]
+    assert [one.name for one in starting] == ["Celery, gevent", "arq", "taskiq"]
+    assert latency.named(*field, []) == field
+    with pytest.raises(SystemExit, match="nobody is called carq"):
+        latency.named(*field, ["carq"])
+
+
 def test_what_is_reached_is_told_of_what_was_measured():
     kind = Kind({}, turns={name: [turn(rate)] for name, rate in zip(STOCK, (100.0, 50.0, 80.0), strict=True)})
     kind.turns[PENSTOCK] = [turn(490.0)]
     assert verdicts(Result(1, 1.0, {NOOP: kind})) == [
         f"noop: {PENSTOCK}, 4.90 × the fastest stock Celery (misses 5)",
+        f"noop: {PENSTOCK}, 4.90 × the fastest stock Celery (misses 6, the stretch)",
     ]
 
 
