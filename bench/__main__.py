@@ -101,10 +101,7 @@ def _arguments() -> argparse.Namespace:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    unnamed = (
-        f"all but {', '.join(sorted(WHEN_NAMED))} by default; {VERDICT}: nothing is measured, and what is wanted and was"
-        " seen is told"
-    )
+    unnamed = f"all but {', '.join(sorted(WHEN_NAMED))} by default; {VERDICT}: what is wanted and what was seen, alone"
     parser.add_argument("what", nargs="*", choices=[*_MEASURES, VERDICT, []], help=unnamed)
     parser.add_argument("--short", action="store_true", help="less of it, for a first look")
     parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")

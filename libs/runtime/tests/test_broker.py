@@ -1,13 +1,14 @@
 """Messages on the wire: any Celery can read them, and they show their arguments to nobody on the way."""
 
 import base64
+import gc
 import json
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 import redis
-from celery import Celery
+from celery import Celery, signals
 from celery.exceptions import QueueNotFound
 from kombu import Connection
 from kombu.transport.redis import Transport as StockTransport
@@ -208,3 +209,11 @@ def test_a_redis_cluster_is_refused(mortal, folder, quick):
     settings = quick(broker_url=node.server.url)
     with client(settings) as connection, pytest.raises(SettingsError, match="is a Redis Cluster"):
         check(connection, settings)
+
+
+def test_a_process_that_is_about_to_fork_collects_no_more_what_it_then_shares(app):
+    signals.worker_before_create_process.send(sender=None)
+    try:
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()

@@ -64,3 +64,15 @@ def test_a_child_that_is_forked_while_others_write_writes_too():
         "stop.set()"
     )
     assert sum(line["event"] == "child" for line in told) == 20
+
+
+def test_the_transports_lines_are_like_ours_with_the_level_and_the_names():
+    ours, transports = lines(
+        "from penstock_runtime.transport.log import Log\n"
+        "structlog.contextvars.bind_contextvars(job='j')\n"
+        "log = structlog.get_logger('a'); log.warning('here', queue='mail')\n"
+        "log = Log('a'); log.debug('not here'); log.warning('here', queue='mail')"
+    )
+    del ours["timestamp"], transports["timestamp"]
+    assert list(ours.items()) == list(transports.items())
+    assert (transports["logger"], transports["job"]) == ("a", "j")

@@ -1,6 +1,7 @@
 """The one place where a Celery app is made, and where messages go out."""
 
 import base64
+import gc
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -145,6 +146,14 @@ def _connect_signals(app: Celery, settings: RuntimeSettings) -> None:
         logging.configure(settings)
 
     signals.setup_logging.connect(set_up_logging, weak=False)
+    signals.worker_before_create_process.connect(share_memory, weak=False)
+
+
+def share_memory(**_: Any) -> None:
+    """What is there when a process forks stays as it is: a collection writes to each object that it looks at, of which
+    the child would then have a copy of its own."""
+    gc.collect()
+    gc.freeze()
 
 
 class Publisher:

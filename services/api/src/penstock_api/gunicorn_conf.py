@@ -55,6 +55,12 @@ def _without_queries(record: logging.LogRecord) -> bool:
 logger_class = Logger
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """A worker shares the memory of what is there: a collection would write to it, and so copy it."""
+    gc.collect()
+    gc.freeze()
+
+
 def post_worker_init(worker: Any) -> None:
     """The application is loaded, and lives as long as its process: no garbage collection need look at it again."""
     gc.collect()

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-import structlog
 
 from penstock_runtime.headers import DELIVERIES, HEADER
 from penstock_runtime.transport.keys import QueueKeys
+from penstock_runtime.transport.log import Log
 from penstock_runtime.transport.scripts import BURY, PUT_BACK, TAG
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What reading a message raises that is none, whatever it is instead."""

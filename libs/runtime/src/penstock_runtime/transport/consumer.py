@@ -3,17 +3,17 @@
 from typing import Any
 
 import redis
-import structlog
 from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.message import Message as KombuMessage
 from redis.exceptions import NoPermissionError
 
+from penstock_runtime.transport.log import Log
 from penstock_runtime.transport.message import Message
 from penstock_runtime.transport.rights import NotAllowed
 from penstock_runtime.transport.wire import Refusing, meaning
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 SETTLES = (KombuMessage.ack_log_error, KombuMessage.reject_log_error)
 

@@ -13,15 +13,15 @@ from typing import Any
 from uuid import uuid4
 
 import redis
-import structlog
 
 from penstock_runtime.native import native_sleep, native_thread
 from penstock_runtime.transport.abandoned import Abandoned, Limits, redelivered, return_abandoned
 from penstock_runtime.transport.giving_back import Return, put_back, taken
 from penstock_runtime.transport.keys import QueueKeys
+from penstock_runtime.transport.log import Log
 from penstock_runtime.transport.scripts import BEAT, BORN, HOLD_AGAIN, MOST_SETTLED, TAG
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 BEAT_EVERY = 3.0
 """Seconds between two signs of life for what is held."""

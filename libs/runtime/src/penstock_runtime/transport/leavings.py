@@ -6,12 +6,12 @@ from time import monotonic
 from typing import Any
 
 import redis
-import structlog
 from kombu.transport import redis as stock
 
 from penstock_runtime.transport.abandoned import UNREADABLE
+from penstock_runtime.transport.log import Log
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 NAMES = stock.Channel.sep, stock.PRIORITY_STEPS
 """Separator and steps of kombu's own lists."""

@@ -12,9 +12,12 @@ from kombu.utils.eventio import ERR, READ
 from penstock_runtime.transport.channel import Channel
 from penstock_runtime.transport.sentinel import SentinelChannel
 
+LONGEST = 2.0
+"""Seconds that a loop waits at most, whatever is due. As long as Celery's own: it looks then whether it is to end."""
+
 
 class Poller(stock.MultiChannelPoller):
-    """Gives channels their turns: when Redis tells of a change, when something was settled, and once a second."""
+    """Gives channels their turns: when Redis tells of a change, when something was settled, and from time to time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +97,7 @@ class Poller(stock.MultiChannelPoller):
         for channel in self._channels:
             self._attend(channel)
         consuming = [channel.seconds_to_wait() for channel in self._channels if channel.active_queues]
-        longest = min([1.0, *consuming] if timeout is None else [1.0, timeout, *consuming])
+        longest = min([LONGEST, *consuming] if timeout is None else [LONGEST, timeout, *consuming])
         bell = self._listen_to_bell()
         self._waiting = True
         events = self.poller.poll(longest)

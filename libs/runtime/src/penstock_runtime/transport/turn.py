@@ -9,24 +9,27 @@ from time import monotonic
 from typing import Any
 
 import redis
-import structlog
 from kombu.utils.scheduling import priority_cycle
 
 from penstock_runtime.headers import DELIVERIES, HEADER
 from penstock_runtime.transport.abandoned import UNREADABLE
 from penstock_runtime.transport.keys import QueueKeys
+from penstock_runtime.transport.log import Log
 from penstock_runtime.transport.message import Claimed, parsed
 from penstock_runtime.transport.scripts import STEADY_MS, WAKE
 from penstock_runtime.transport.turn_script import TURN
 from penstock_runtime.transport.wire import Refusing, Wire, understood
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 FLOOR_EVERY = 16
 """One claim in so many begins at the least urgent list, with as large a part of what it claims."""
 
 SAY_EVERY = STEADY_MS / 1000 * 0.4
 """Seconds after which a waiting process says again that it waits."""
+
+REST = 2.0
+"""Times `poll_interval` between two looks, where Redis tells of changes: then a look is for what it could not tell."""
 
 PAUSE = 1.0
 """Seconds before a Redis that refuses to write is asked again."""
@@ -144,11 +147,12 @@ class Turns:
             self.undelivered.append((queue, tag, raw))
         if len(claimed) < room:
             self._due = False
-            self._look_at = now + self.poll_interval
+            self._look_at = now + self.poll_interval * (REST if self.wire.pushes else 1)
             if says == "2":
                 self._said_at = now
                 self._heed(queue for queue, watches in zip(queues, watching, strict=True) if watches)
-            self.heed()  # what came together with the answer is read already: the socket would not tell
+            if self.wire.has_more:  # it came together with the answer, and the socket would not tell
+                self.heed()
         elif room:
             self._due, self._said_at = True, float("-inf")
         if claimed:

@@ -8,12 +8,12 @@ from threading import Lock
 from typing import Any
 
 import redis
-import structlog
 from redis.exceptions import NoPermissionError, NoScriptError, ReadOnlyError, ResponseError
 
+from penstock_runtime.transport.log import Log
 from penstock_runtime.transport.scripts import Script
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 TURNED = ("READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED", "NOMASTERLINK")
 """What a server says that is no longer, or not yet, the one to talk to: connect anew, and ask the sentinels."""
@@ -150,6 +150,14 @@ class Wire:
     def _note(self, push: Any) -> None:
         # None is a server that has forgotten which keys were read: any may have changed.
         self._changed.update(push[1] if push[1] is not None else (b"",))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something was read that no answer was made of yet. Asks no socket, which under gevent takes a turn of
+        its loop; true where the parser cannot tell."""
+        parser = getattr(self._connection, "_parser", None)
+        has_data = getattr(getattr(parser, "_reader", None), "has_data", None)
+        return bool(has_data is None or has_data())
 
     def changed(self) -> set[bytes]:
         """The keys that Redis has told of since the last call; an empty name stands for all. Reads what has come."""
