@@ -59,7 +59,7 @@ def main() -> int:
         console.print(f"{datetime.now().astimezone():%H:%M:%S} {line}", style="dim", highlight=False)
 
     for name in given.what:
-        with ground() as ready:
+        with ground(given.shared_buffers if name == "growth" else None) as ready:
             machine = Machine.of(ready)
             if name == given.what[0]:
                 console.print(_about(machine))
@@ -126,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=10_000_000, help="growth: in the largest table (10,000,000)")
     parser.add_argument("--waiting", type=int, default=1_000_000, help="growth: more jobs, that wait (1,000,000)")
     parser.add_argument("--growth-rounds", type=int, default=20, help="growth: in each table (default 20)")
+    parser.add_argument("--shared-buffers", metavar="SIZE", help="growth: of PostgreSQL, read full before (128MB, not)")
     return parser
 
 
