@@ -140,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cold-rounds", type=int, default=5, help="coldstart: of each contestant (default 5)")
     looks = "coldstart: seconds between two looks of KEDA's (default 5, the chart's)"
     parser.add_argument("--polling", type=int, default=5, help=looks)
+    parser.add_argument("--shared-buffers", metavar="SIZE", help="growth: of PostgreSQL, read full before (128MB, not)")
     return parser
 
 

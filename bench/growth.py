@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bench.growth_ledger import Ledger, Took
 from bench.growth_pages import Pages
-from bench.growth_rows import BIG, FIRST, SMALL, make_finished, make_first, make_waiting, settle
+from bench.growth_rows import BIG, FIRST, SMALL, make_finished, make_first, make_waiting, read_indexes, settle
 from bench.progress import steps
 from bench.running import Ground, ground, gunicorn
 from sqlalchemy import Engine
@@ -80,16 +80,22 @@ class Result:
 
 @dataclass(frozen=True)
 class Side:
-    """A ledger with jobs in it, its Redis and its API, and nobody else on them."""
+    """A ledger with jobs in it, its Redis and its API, and nobody else on them.
+
+    warm: its indexes are read as a whole beforehand.
+    """
 
     engine: Engine
     settings: RuntimeSettings
     pages: Pages
+    warm: bool = False
 
     @contextmanager
     def looking(self, faults: list[str], about: str) -> Iterator[Callable[[Took], None]]:
         """Gives what does each operation some times. The jobs are the same afterwards, or `faults` tell."""
         settle(self.engine)
+        if self.warm:
+            read_indexes(self.engine)
         ledger = Ledger(self.settings)
         before, began = ledger.census(), time.monotonic()
 
@@ -116,7 +122,7 @@ class Side:
 def measure(larger: Ground, wanted: Wanted, say: Callable[[str], None]) -> Result:
     """Make a table larger and larger, and measure it in between, in turns with one that stays as it is."""
     result = Result(wanted)
-    with ground() as smallest, steps("growth", 2 * len(wanted.sizes) + 2) as begin:
+    with ground(larger.shared_buffers) as smallest, steps("growth", 2 * len(wanted.sizes) + 2) as begin:
         sides = side_on(smallest), side_on(larger)
         there = FIRST
         make_finished(sides[0].engine, SMALLEST - FIRST)
@@ -139,7 +145,8 @@ def side_on(ground: Ground) -> Side:
     ground.start(gunicorn("growth-api", port, ground.environment(port, workers=1)))
     with engine.begin() as connection:
         keys = {name: create_key(connection, tenant, "growth")[1] for name, tenant in (("big", BIG), ("small", SMALL))}
-    side = Side(engine, settings_on(ground.database_url, ground.redis_url), Pages(port, keys))
+    settings, warm = settings_on(ground.database_url, ground.redis_url), ground.shared_buffers is not None
+    side = Side(engine, settings, Pages(port, keys), warm)
     make_first(side.engine, side.settings)
     return side
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import Connection, Engine, func, insert, literal, select, text
 from uuid_utils import uuid7
 
 from penstock_contracts.queues import QUEUES, Priority
@@ -248,3 +248,17 @@ def settle(engine: Engine) -> None:
         )
         connection.exec_driver_sql("VACUUM (ANALYZE) jobs")
         connection.exec_driver_sql("CHECKPOINT")
+
+
+def read_indexes(engine: Engine) -> None:
+    """Once as a whole, into the shared buffers: after weeks of use they hold what is written to, as far as it fits."""
+    ours = sorted(jobs.indexes, key=lambda index: str(index.name))
+    keys = [(tuple(index.expressions), index.dialect_options["postgresql"]["where"]) for index in ours]
+    keys += [((jobs.c.id,), None), ((jobs.c.tenant, jobs.c.task, jobs.c.idempotency_key), None)]
+    with engine.begin() as connection:
+        for way in ("seqscan", "bitmapscan", "sort"):
+            connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+        for columns, which in keys:
+            entries = select(literal(1)).select_from(jobs).order_by(*columns)
+            entries = entries if which is None else entries.where(which)
+            connection.execute(select(func.count()).select_from(entries.subquery()))

@@ -44,7 +44,8 @@ def take_all(
     told = []
     for number, (name, measure) in enumerate(measures.items()):
         try:
-            with nullcontext() if name in alone else ground() as ready:
+            buffers = given.get("shared_buffers") if name == "growth" else None
+            with nullcontext() if name in alone else ground(buffers) as ready:
                 told += _take(name, measure, ready, folder, arguments, console, first=not number)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge of a measure, which may refuse its arguments
             (folder / f"{name}.error.txt").write_text(traceback.format_exc(), encoding="utf-8")

@@ -30,10 +30,14 @@ UNLIMITED = "1000000000/minute"
 class Ground:
     """PostgreSQL and Redis, both keeping what they are told on this machine's disk, and whatever is started on them."""
 
-    def __init__(self, supervisor: Supervisor, folder: Path) -> None:
+    def __init__(self, supervisor: Supervisor, folder: Path, shared_buffers: str | None = None) -> None:
         self._supervisor = supervisor
         self.folder = folder
+        self.shared_buffers = shared_buffers
         self._postgres = postgres_in(folder / "postgres", free_port())
+        if shared_buffers:  # of what is said twice, the last counts
+            command = [*self._postgres.command, "-c", f"shared_buffers={shared_buffers}"]
+            self._postgres = replace(self._postgres, command=command)
         redis_server = self.redis("redis")
         self.postgres_process, self.redis_process = self.start(server(self._postgres), server(redis_server))
         self.database_url = self._postgres.url
@@ -83,8 +87,8 @@ class Ground:
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
-    """A new one, stopped and deleted at the end."""
+def ground(shared_buffers: str | None = None) -> Iterator[Ground]:
+    """A new one, stopped and deleted at the end. shared_buffers: PostgreSQL's, if not as usual."""
     parent = ROOT / ".penstock"
     parent.mkdir(exist_ok=True)
     with ExitStack() as stack:
@@ -93,7 +97,7 @@ def ground() -> Iterator[Ground]:
         folder.chmod(0o755)  # PostgreSQL runs as another user where this runs as root
         supervisor = _supervisor(folder)
         stack.callback(supervisor.stop)
-        yield Ground(supervisor, folder)
+        yield Ground(supervisor, folder, shared_buffers)
 
 
 def gunicorn(name: str, port: int, environment: Mapping[str, str], *arguments: str) -> Program:
@@ -178,7 +182,7 @@ def _servers(ground: Ground) -> tuple[str, str]:
         def shown(name: str) -> str:
             return f"{name} {connection.exec_driver_sql(f'SHOW {name}').scalar_one()}"
 
-        names = ("fsync", "synchronous_commit", "full_page_writes", "wal_sync_method")
+        names = ("fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
         version = connection.exec_driver_sql("SHOW server_version").scalar_one()
         postgresql = ", ".join([f"PostgreSQL {version}", *map(shown, names)])
     with redis.Redis.from_url(ground.redis_url, decode_responses=True) as client:

@@ -11,7 +11,19 @@ from bench.growth import FIRST, SMALLEST, Result, Side, Table, Wanted, settings_
 from bench.growth_ledger import LEAST, MOST_MS, OPS_TRACE, WORKER, Ledger, Took
 from bench.growth_pages import FILTERS, SIZE, Pages
 from bench.growth_report import drawn, grown
-from bench.growth_rows import BIG, EACH, MONTH, SMALL, STATES, make_finished, make_first, make_waiting, without_indexes
+from bench.growth_rows import (
+    BIG,
+    EACH,
+    MONTH,
+    SMALL,
+    STATES,
+    make_finished,
+    make_first,
+    make_waiting,
+    read_indexes,
+    settle,
+    without_indexes,
+)
 from bench.running import gunicorn
 from bench.worker_run import running
 from processes import eventually
@@ -47,6 +59,20 @@ def ledger(database, settings):
 def counted(database, by):
     with database.connect() as connection:
         return dict(connection.exec_driver_sql(f"SELECT {by}, count(*) FROM jobs GROUP BY 1").all())
+
+
+def test_each_index_is_read_before_a_table_is_measured(database, settings):
+    make_first(database, settings)
+    settle(database)
+    unread = "SELECT indexrelname FROM pg_stat_user_indexes WHERE relname = 'jobs' AND idx_scan = 0"
+
+    def names():
+        with database.connect() as connection:
+            return connection.exec_driver_sql(unread).scalars().all()
+
+    assert "ix_jobs_ended_by_task" in names()
+    read_indexes(database)
+    eventually(lambda: not names(), "every index to be read")
 
 
 def test_the_first_jobs_pass_each_filter_for_the_big_and_the_small_tenant(database, settings):

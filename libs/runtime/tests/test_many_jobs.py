@@ -9,7 +9,7 @@ from penstock_contracts.queues import Priority
 from penstock_runtime.ledger import list_jobs, lost
 from penstock_runtime.ledger.figures import read_figures
 from penstock_runtime.ledger.publish import take_due
-from penstock_runtime.schema import FINISHED
+from penstock_runtime.schema import FINISHED, OPEN
 
 MANY = 5000
 FEW = 5
@@ -105,6 +105,35 @@ def test_a_page_is_read_without_the_jobs_that_are_not_shown(read, jobs_that, by,
     page, rows = read(list_jobs, tenant="a", limit=50, **{name: having[name] for name in by.split(" and ")})
     assert len(page) == FEW
     assert rows < MOST_READ
+
+
+@pytest.mark.parametrize("state", [*FINISHED, "accepted", "queued", "running"])
+def test_a_page_of_all_jobs_is_read_to_its_end_and_no_further(read, jobs_that, state):
+    jobs_that(MANY, state)
+    jobs_that(MANY, "queued" if state in FINISHED else "succeeded", created_at="now() - n * interval '1 day'")
+    page, rows = read(list_jobs, tenant="a", limit=50)
+    assert {job.state for job in page} == {state}
+    assert rows < MOST_READ
+
+
+def test_until_its_end_a_job_is_in_no_index_of_those_that_have_ended_but_of_ids_and_keys(ledger, jobs_that):
+    for state in (*OPEN, "succeeded"):
+        jobs_that(1, state, **({"finished_at": BEFORE} if state == "succeeded" else {}))
+    query = """
+        SELECT indexrelid::regclass::text, coalesce(pg_get_expr(indpred, indrelid), 'true') FROM pg_index
+        WHERE indrelid = 'jobs'::regclass
+        """
+    with ledger.engine.connect() as connection:
+        indexes = connection.exec_driver_sql(query).all()
+
+        def holding(state):
+            found = (
+                connection.exec_driver_sql(f"SELECT {which} FROM jobs WHERE state = '{state}'") for _, which in indexes
+            )
+            return {name for (name, _), row in zip(indexes, found, strict=True) if row.scalar_one()}
+
+        for state in OPEN:
+            assert holding(state) & holding("succeeded") == {"pk_jobs", "uq_jobs_tenant_task_idempotency_key"}
 
 
 def test_a_page_is_planned_for_its_tenant_and_not_for_an_average_one(read, jobs_that):

@@ -95,19 +95,27 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(blank_url, connection):
 
 
 @pytest.fixture
-def before_0008(blank_url, connection):
-    """A database of before the indexes."""
+def before_0009(blank_url, connection):
+    """A database of before its indexes."""
     migrate.upgrade(blank_url)
     names = ", ".join(indexes())
     connection.exec_driver_sql(f"DROP INDEX {names}")
-    connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0007'")
+    for name, columns in REPLACED.items():
+        connection.exec_driver_sql(f"CREATE INDEX {name} ON {columns}")
+    connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0008'")
     connection.commit()
     return blank_url
 
 
+REPLACED = {
+    "ix_jobs_tenant_created_at_id": "jobs (tenant, created_at DESC, id DESC)",
+    "ix_jobs_tenant_state_created_at_id": "jobs (tenant, state, created_at DESC, id DESC)",
+}
+
+
 def indexes():
     script = ScriptDirectory.from_config(migrate._config())
-    return script.get_revision("0008").module.INDEXES
+    return script.get_revision("0009").module.INDEXES
 
 
 def valid_indexes(connection):
@@ -120,10 +128,10 @@ ACCEPT = (
 )
 
 
-def test_jobs_are_accepted_while_an_index_on_them_is_made(before_0008, connection, in_background, eventually):
+def test_jobs_are_accepted_while_an_index_on_them_is_made(before_0009, connection, in_background, eventually):
     connection.exec_driver_sql(ACCEPT, ("not yet committed",))
-    upgrading = in_background(migrate.upgrade, before_0008)
-    with psycopg.connect(before_0008, autocommit=True) as another:
+    upgrading = in_background(migrate.upgrade, before_0009)
+    with psycopg.connect(before_0009, autocommit=True) as another:
         making = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%%' AND wait_event_type = 'Lock'"
         eventually(lambda: another.execute(making.replace("%%", "%")).fetchone() == (1,))
         another.execute("SET lock_timeout = '2s'")
@@ -133,19 +141,26 @@ def test_jobs_are_accepted_while_an_index_on_them_is_made(before_0008, connectio
     assert indexes().keys() <= valid_indexes(connection)
 
 
-def test_an_index_that_was_not_made_to_its_end_is_made_anew(before_0008, connection):
+def test_an_index_that_was_not_made_to_its_end_is_made_anew(before_0009, connection):
     [name, *_] = indexes()
     connection.exec_driver_sql(f"CREATE INDEX {name} ON jobs (id)")
     connection.exec_driver_sql(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass")
     connection.commit()
-    migrate.upgrade(before_0008)
+    migrate.upgrade(before_0009)
     assert indexes().keys() <= valid_indexes(connection)
     context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
     assert compare_metadata(context, metadata) == []
 
 
-def test_several_may_make_indexes_at_once(before_0008, connection, at_once):
-    assert at_once(4, lambda _: migrate.upgrade(before_0008)) == [revisions.newest()] * 4
+def test_indexes_that_others_replace_are_gone(before_0009, connection):
+    assert REPLACED.keys() <= valid_indexes(connection)
+    connection.commit()
+    migrate.upgrade(before_0009)
+    assert not REPLACED.keys() & valid_indexes(connection)
+
+
+def test_several_may_make_indexes_at_once(before_0009, connection, at_once):
+    assert at_once(4, lambda _: migrate.upgrade(before_0009)) == [revisions.newest()] * 4
     assert indexes().keys() <= valid_indexes(connection)
 
 

@@ -59,7 +59,7 @@ def _is_one_of(states: tuple[str, ...]) -> str:
     return f"state IN ({','.join(map(repr, states))})"
 
 
-ENDED = _is_one_of(FINISHED)
+ENDED, NOT_ENDED = _is_one_of(FINISHED), _is_one_of(OPEN)
 """Literally: from parameters PostgreSQL could not tell that it is what an index holds."""
 
 jobs = Table(
@@ -111,10 +111,10 @@ jobs = Table(
     Column("finished_at", Time),
     CheckConstraint(_is_one_of(OPEN + FINISHED), name="state"),
     UniqueConstraint("tenant", "task", "idempotency_key"),
-    Index("ix_jobs_tenant_created_at_id", "tenant", *NEWEST),
-    # The same of one state, queue or task. What has not ended is found by its state: so two of them are written once a
-    # job only.
-    Index("ix_jobs_tenant_state_created_at_id", "tenant", "state", *NEWEST),
+    # Pages of a tenant's jobs. What has not ended is in an index of its own, which stays small however many have ended:
+    # until its end a job is written into no other.
+    Index("ix_jobs_open_by_state", "state", "tenant", *NEWEST, postgresql_where=text(NOT_ENDED)),
+    Index("ix_jobs_ended_by_state", "tenant", "state", *NEWEST, postgresql_where=text(ENDED)),
     Index("ix_jobs_ended_by_queue", "tenant", "queue", *NEWEST, postgresql_where=text(ENDED)),
     Index("ix_jobs_ended_by_task", "tenant", "task", *NEWEST, postgresql_where=text(ENDED)),
     # The dead letters of a tenant, newest first.

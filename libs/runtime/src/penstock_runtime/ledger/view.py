@@ -2,11 +2,23 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Row, Select, literal_column, select, tuple_, union_all
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+)
 
-from penstock_runtime.schema import ENDED, OPEN, jobs
+from penstock_runtime.schema import ENDED, FINISHED, OPEN, jobs
 
 
 @dataclass(frozen=True)
@@ -59,30 +71,39 @@ def list_jobs(
 ) -> list[JobView]:
     """A tenant's jobs, newest first; `before` is the creation time and id of the last one already seen.
 
-    In a transaction, since a page that is filtered is planned for itself.
+    In a transaction, since a page is planned for itself.
     """
-    mine = [jobs.c.tenant == tenant]
-    mine += [column == value for column, value in ((jobs.c.queue, queue), (jobs.c.task, task)) if value is not None]
-    if before is not None:
-        mine.append(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(*before))
+    # Which index is the best depends on how many jobs the tenant has, and how many of them pass.
+    connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
+    wanted = {"tenant": tenant, "queue": queue, "task": task, "state": state}
+    which = {name: value for name, value in wanted.items() if value is not None}
+    behind = {} if before is None else {"seen_at": before[0], "seen_id": before[1]}
+    page = _page(*which, behind=before is not None)
+    return [to_view(row) for row in connection.execute(page, {**which, **behind, "at_most": limit})]
 
-    if (queue, task, state) != (None, None, None):
-        # Which index is the best depends on how many jobs the tenant has, and how many of them pass.
-        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
 
-    def newest(*which: ColumnElement[bool]) -> Select[Any]:
-        return select(*COLUMNS).where(*mine, *which).order_by(*_newest_first(jobs.c)).limit(limit)
+@cache
+def _page(*names: str, behind: bool) -> Select[Any]:
+    """`at_most` jobs with these columns as the parameters of the same names say, `behind` the job `seen_at`, `seen_id`.
 
-    if state is not None:
-        query = newest(jobs.c.state == state)
-    elif queue is None and task is None:
-        query = newest()
-    else:
-        # Of each part there is an index in the order of the page.
-        parts = [newest(literal_column(ENDED, Boolean)), *(newest(jobs.c.state == one) for one in OPEN)]
-        found = union_all(*parts).subquery()
-        query = select(found).order_by(*_newest_first(found.c)).limit(limit)
-    return [to_view(row) for row in connection.execute(query)]
+    Put together once: it takes longer than running it does.
+    """
+    which = [jobs.c[name] == bindparam(name) for name in names]
+    if behind:
+        seen = bindparam("seen_at", type_=jobs.c.created_at.type), bindparam("seen_id", type_=jobs.c.id.type)
+        which.append(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(*seen))
+
+    def newest(*more: ColumnElement[bool]) -> Select[Any]:
+        return select(*COLUMNS).where(*which, *more).order_by(*_newest_first(jobs.c)).limit(bindparam("at_most"))
+
+    if "state" in names:
+        return newest()
+    # Of each part there is an index in the order of the page. They are merged, and none is read further than that.
+    ended = [jobs.c.state == one for one in FINISHED]
+    if {"queue", "task"} & set(names):
+        ended = [literal_column(ENDED, Boolean)]
+    found = union_all(*map(newest, [*ended, *(jobs.c.state == one for one in OPEN)])).subquery()
+    return select(found).order_by(*_newest_first(found.c)).limit(bindparam("at_most"))
 
 
 def _newest_first(columns: Any) -> tuple[ColumnElement[Any], ...]:
