@@ -64,7 +64,7 @@ def main() -> int:
     if given.judged:
         console.print(verdict.table(verdict.judge(kept.RESULTS), began))
     for line in failed:
-        console.print(line, style="bold red", highlight=False)
+        console.print(line, style="bold red", highlight=False, soft_wrap=True)
     return 1 if failed else 0
 
 

@@ -16,6 +16,8 @@ from bench.tables import titled
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from penstock_runtime.errors import PenstockError
+
 UNKEPT = ("what", "judged")
 """Arguments that say nothing of how a measure is taken."""
 
@@ -47,6 +49,8 @@ def take_all(
             buffers = given.get("shared_buffers") if name == "growth" else None
             with nullcontext() if name in alone else ground(buffers) as ready:
                 told += _take(name, measure, ready, folder, arguments, console, first=not number)
+        except PenstockError as error:  # what it says is enough
+            told.append(f"{name} was not measured: {error.message}")
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge of a measure, which may refuse its arguments
             (folder / f"{name}.error.txt").write_text(traceback.format_exc(), encoding="utf-8")
             told.append(f"{name} failed: {error or type(error).__name__} (all of it: {name}.error.txt)")

@@ -36,13 +36,17 @@ class Gate:
         # Closing alone does not wake the thread that accepts.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._flowing.set()
+        for thread in list(self._threads):
+            while thread.is_alive():  # a connection may just have been let in
+                self._cut()
+                thread.join(0.1)
+        self._threads.clear()
+
+    def _cut(self) -> None:
         for connection in list(self._connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        self._flowing.set()
-        for thread in self._threads:
-            thread.join()
-        self._threads.clear()
 
     def close(self) -> None:
         """Refuse for good."""

@@ -32,6 +32,10 @@ STOCK_RESULTS = ("Celery with results in PostgreSQL, gevent", "Celery with resul
 
 DRAMATIQ = "dramatiq, gevent"
 
+RESERVE = 16
+"""Penstock's prefetch multiplier under prefork: a larger one is for short tasks (docs/transport.md and Celery's
+"Optimizing"). Stock's search found no bound to be its fastest."""
+
 GROUP = 500
 """Jobs that a sender with the ledger hands over at once, where it does."""
 
@@ -58,7 +62,7 @@ def lineup(kind: str, database_url: str, installed: Path = INSTALLED) -> list[Co
     sizes = Sizes.of(kind)
     return [
         _celery(PENSTOCK, replace(ours(), concurrency=sizes.green)),
-        _celery(PENSTOCK_PREFORK, replace(ours(), pool="prefork", concurrency=sizes.cores)),
+        _celery(PENSTOCK_PREFORK, replace(ours(), pool="prefork", concurrency=sizes.cores, prefetch=RESERVE)),
         _with_ledger(sizes, database_url),
         *_stock(sizes),
         *_stock_with_results(sizes, database_url),

@@ -32,7 +32,14 @@ for as long as it hangs."""
 ENCODED = JSONEncoder().encode
 """kombu's JSON, for which kombu makes such an encoder for each message."""
 
-OPTIONS = ("abandoned_after", "most_deliveries", "most_dead_letters", "poll_interval", "moving_from_stock")
+OPTIONS = (
+    "abandoned_after",
+    "most_deliveries",
+    "most_dead_letters",
+    "poll_interval",
+    "settle_within",
+    "moving_from_stock",
+)
 """Transport options that kombu's own transport does not have."""
 
 
@@ -41,6 +48,7 @@ class Channel(Turns, stock.Channel):
 
     unacked_key: the hash of what is in flight, `{queue}` for the queue's name. abandoned_after, most_deliveries,
     most_dead_letters: see `Limits`. poll_interval: seconds between two looks at queues in which nothing happens.
+    settle_within: seconds for which a settlement waits for others, while a worker has messages in reserve.
     moving_from_stock: also take what stock workers of kombu's own names leave.
     """
 
@@ -53,6 +61,7 @@ class Channel(Turns, stock.Channel):
     most_deliveries = Limits.deliveries
     most_dead_letters = Limits.dead_letters
     poll_interval = 1.0
+    settle_within = 0.02
     moving_from_stock = False
     socket_timeout: Any = TIMEOUT
     socket_connect_timeout: Any = TIMEOUT

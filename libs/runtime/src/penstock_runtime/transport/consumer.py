@@ -58,6 +58,8 @@ class Consumer(CeleryConsumer):
         """A connection whose deliveries outlive it."""
         connection = super().connection_for_read(heartbeat)
         connection.transport.outlives = True
+        # Not `num_processes`, which is a gevent pool's running tasks.
+        connection.transport.slots = self.pool.limit or float("inf")
         return connection
 
     def call_soon(self, p: Any, *arguments: Any, **options: Any) -> Any:

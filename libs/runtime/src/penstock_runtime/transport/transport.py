@@ -25,6 +25,7 @@ class Poller(stock.MultiChannelPoller):
         self._bell: tuple[socket.socket, socket.socket] | None = None
         self._waiting = False
         self._thread_of_loop: int | None = None
+        self._loop: Any = None
 
     def on_poll_init(self, poller: Any) -> None:
         """A Celery worker's loop has begun."""
@@ -40,7 +41,7 @@ class Poller(stock.MultiChannelPoller):
 
     def join(self, loop: Any) -> None:
         """Be able to end the waits of a Celery worker's loop."""
-        self._thread_of_loop = get_ident()
+        self._thread_of_loop, self._loop = get_ident(), loop
         loop.add_reader(self._a_bell(), self._silence)
 
     def _attend(self, channel: Any) -> None:
@@ -132,6 +133,11 @@ class Poller(stock.MultiChannelPoller):
             self._waiting = False
             self._ring()
 
+    def remind(self, seconds: float) -> None:
+        """End the wait of a Celery worker's loop after so long, if nothing else has ended it."""
+        if self._loop is not None:
+            self._loop.call_later(seconds, bool)
+
     def _ring(self) -> None:
         bell = self._bell  # which the loop's thread may take away
         if bell is not None:
@@ -184,6 +190,9 @@ class Transport(stock.Transport):
 
     outlives = False
     """Set by a worker's consumer: what was delivered goes on when the connection ends."""
+
+    slots = float("inf")
+    """Set by the same: how many tasks its pool runs at once. What it has beyond that is a reserve."""
 
     def __init__(self, client: Any, **options: Any) -> None:
         super().__init__(client, **options)

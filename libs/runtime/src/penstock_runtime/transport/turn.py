@@ -47,6 +47,7 @@ class Turns:
     active_queues: Any
     global_keyprefix: Any
     poll_interval: float
+    settle_within: float
     most_deliveries: int
     keys_of: Any
     bury: Any
@@ -59,6 +60,7 @@ class Turns:
         self._wire: Wire | None = None
         self._due = True
         self._look_at = self._said_at = self._paused_until = float("-inf")
+        self._told_by = float("inf")
         self._heeded: set[bytes] = set()
         self._claims = 0
         self._solitary: deque[tuple[QueueKeys, str, dict[str, Any]]] = deque()
@@ -109,7 +111,7 @@ class Turns:
                     return True
                 if self.in_flight.settled_beside():
                     self.in_flight.flush()
-            if not queues or not (due or self.in_flight.has_settled):
+            if not queues or not (due or self.in_flight.has_settled) or self._may_wait(room, now):
                 return False
             claimed = self._claim(queues, room, now)
         except Refusing as error:
@@ -117,6 +119,17 @@ class Turns:
             self._paused_until = now + PAUSE
             return False
         return claimed > 0 or (room > 0 and self._due)
+
+    def _may_wait(self, room: int, now: float) -> bool:
+        """Whether what is settled can be told later: the pool has more than it does at once, and not half of what it
+        may have is gone."""
+        reserve = len(self.in_flight) > self.connection.slots and 2 * room < self.qos.prefetch_count
+        if not (reserve and self.in_flight.has_settled):
+            return False
+        if self._told_by == float("inf"):
+            self._told_by = now + self.settle_within
+            self.connection.cycle.remind(self.settle_within)
+        return now < self._told_by
 
     def _ask_after(self, queues: Sequence[QueueKeys]) -> bool:
         """Whether claims whose answer was lost have taken something: it is this process's, and is delivered now."""
@@ -136,6 +149,7 @@ class Turns:
         return found > 0
 
     def _claim(self, queues: Sequence[QueueKeys], room: int, now: float) -> int:
+        self._told_by = float("inf")
         says = "2" if room == 0 or now - self._said_at > SAY_EVERY else "1"
         floor = -1 if isinstance(self._queue_cycle, priority_cycle) else 0
         if room and floor == 0:
