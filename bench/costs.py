@@ -7,7 +7,7 @@ from typing import Any
 
 from bench import kept
 from bench.one_server import Queue
-from bench.peers.lineup import PENSTOCK, PENSTOCK_PREFORK, sender_of
+from bench.peers.lineup import PENSTOCK, PENSTOCK_PREFORK, Sizes, sender_of
 from bench.peers.work import NOOP
 from bench.sizes import PAYLOAD
 from bench.worker_throughput import PENSTOCK as OURS
@@ -67,7 +67,8 @@ def costs(results: Path) -> Costs:
 
 
 def _turns(result: Any) -> dict[str, float]:
-    """A turn of a prefork worker is for one message; one of a gevent worker for as many as make its fewer commands."""
+    """A full gevent worker's turn is for as many messages as it may run at once; a prefork worker's for as many fewer
+    as it has more commands for each."""
     kind = result.kinds.get(NOOP)
     if kind is None or not {PENSTOCK, PENSTOCK_PREFORK} <= kind.turns.keys():
         return {}
@@ -76,8 +77,10 @@ def _turns(result: Any) -> dict[str, float]:
     one, many = (kind.median(name, lambda turn: turn.redis_us) for name in names)
     if one <= many or alone <= shared:
         return {}
-    turn = (one - many) / (1 - shared / alone)
-    return {"turn": turn, "message": one - turn, "task": kind.median(PENSTOCK, lambda turn: turn.worker_us)}
+    full = Sizes.of(NOOP).green
+    few = full * shared / alone
+    turn = (one - many) / (1 / few - 1 / full)
+    return {"turn": turn, "message": one - turn / few, "task": kind.median(PENSTOCK, lambda turn: turn.worker_us)}
 
 
 def _push(result: Any) -> dict[str, float]:

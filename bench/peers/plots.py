@@ -6,6 +6,7 @@ from bench.peers import latency, throughput
 from bench.plots import save, shares
 from bench.tables import quantile
 from matplotlib import pyplot
+from matplotlib.ticker import LogLocator
 
 
 def beside_peers(result: throughput.Result, path: Path) -> None:
@@ -33,6 +34,9 @@ def started(result: latency.Result, path: Path) -> None:
     sent.set(title="sent by one process", xlabel="tasks/s", xlim=(0, 1.15 * max(rates)))
     for axes, load in ((low, f"{latency.LOW:g} tasks/s"), (half, "half of what each can")):
         axes.set(title=f"from sent to started, {load}", xlabel="ms", ylabel="share of tasks", xscale="log")
+        axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        for place in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            place("{x:g}")
     for name, one in sorted(result.waits.items(), key=lambda item: quantile(item[1].low, 0.5)):
         shares(low, one.low, name)
         shares(half, one.half, f"{name}, {one.half_rate:,.0f}/s")

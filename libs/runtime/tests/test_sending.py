@@ -41,12 +41,6 @@ def task_of(app):
 
 
 @pytest.fixture
-def client(redis_url):
-    with redis.Redis.from_url(redis_url) as one:
-        yield one
-
-
-@pytest.fixture
 def task(redis_url):
     app = application(redis_url)
     yield task_of(app)
@@ -65,8 +59,8 @@ def like(message):
     return message
 
 
-def messages(client, name="mail"):
-    return [json.loads(raw) for raw in reversed(client.lrange(name, 0, -1))]
+def messages(broker, name="mail"):
+    return [json.loads(raw) for raw in reversed(broker.lrange(name, 0, -1))]
 
 
 @pytest.mark.parametrize(
@@ -80,13 +74,13 @@ def messages(client, name="mail"):
         {"args": (1,), "queue": "mail", "time_limit": 5},
     ],
 )
-def test_a_message_is_what_celery_makes_of_it(redis_url, client, task, call):
+def test_a_message_is_what_celery_makes_of_it(redis_url, broker, task, call):
     stock = application(redis_url, amqp=STOCK_AMQP.replace(":", "."))
     its = task_of(stock)
     for sender in (its, its, task, task):
         sender.apply_async(**call)
     stock.close()
-    sent = messages(client, "mail:5" if call.get("priority") else "mail")
+    sent = messages(broker, "mail:5" if call.get("priority") else "mail")
     times = {"eta", "expires"}
     first, again, ours, ours_again = (like(message) for message in sent)
     for message in (first, again, ours, ours_again):
@@ -95,11 +89,11 @@ def test_a_message_is_what_celery_makes_of_it(redis_url, client, task, call):
     assert type(task.app.amqp) is not type(stock.amqp)
 
 
-def test_the_second_message_declares_nothing(client, task):
+def test_the_second_message_declares_nothing(broker, task):
     task.delay(1)
-    client.flushdb()
+    broker.flushdb()
     task.delay(2)
-    assert list(client.scan_iter()) == [b"mail"]
+    assert list(broker.scan_iter()) == ["mail"]
 
 
 def test_after_a_lost_connection_a_message_is_sent_once_and_its_queue_declared_anew(own_redis, eventually):
@@ -111,19 +105,19 @@ def test_after_a_lost_connection_a_message_is_sent_once_and_its_queue_declared_a
         task.delay(2)
     own_redis.start()
     task.delay(3)
-    with redis.Redis.from_url(own_redis.server.url) as client:
-        numbers = [json.loads(message["headers"]["argsrepr"].strip("(),")) for message in messages(client)]
+    with redis.Redis.from_url(own_redis.server.url) as broker:
+        numbers = [json.loads(message["headers"]["argsrepr"].strip("(),")) for message in messages(broker)]
         assert numbers[-1] == 3
         assert numbers.count(3) == 1
-        assert client.exists("_kombu.binding.mail")
+        assert broker.exists("_kombu.binding.mail")
     app.close()
 
 
-def test_a_connection_that_redis_has_closed_costs_no_message(client, task):
+def test_a_connection_that_redis_has_closed_costs_no_message(broker, task):
     for number in range(3):
         task.delay(number)
-        client.client_kill_filter(_type="normal", skipme=True)
-    assert [message["headers"]["argsrepr"] for message in messages(client)] == ["(0,)", "(1,)", "(2,)"]
+        broker.client_kill_filter(_type="normal", skipme=True)
+    assert [message["headers"]["argsrepr"] for message in messages(broker)] == ["(0,)", "(1,)", "(2,)"]
 
 
 def test_listeners_hear_of_each_message_once(task):
@@ -141,13 +135,13 @@ def test_listeners_hear_of_each_message_once(task):
     assert heard == ["(1,)", "(2,)"]
 
 
-def test_a_batch_is_sent_at_its_end(client, task):
+def test_a_batch_is_sent_at_its_end(broker, task):
     task.delay(0)
     with task.app.producer_or_acquire() as producer, producer.batch():
         for number in (1, 2):
             task.apply_async((number,), producer=producer)
-        before = client.llen("mail")
-    assert (before, client.llen("mail")) == (1, 3)
+        before = broker.llen("mail")
+    assert (before, broker.llen("mail")) == (1, 3)
 
 
 def test_an_application_keeps_an_amqp_of_its_own(redis_url):
@@ -159,7 +153,7 @@ def test_many_threads_share_a_line(line, at_once):
     assert answers == [[f"{number}:{turn}".encode() for turn in range(50)] for number in range(8)]
 
 
-def test_a_forked_child_has_a_line_of_its_own(line, client):
+def test_a_forked_child_has_a_line_of_its_own(line, broker):
     own = line.ask("CLIENT", "ID")
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
@@ -170,9 +164,9 @@ def test_a_forked_child_has_a_line_of_its_own(line, client):
     assert line.ask("CLIENT", "ID") == own
 
 
-def test_what_redis_refuses_leaves_the_line_as_it_is(line, client):
+def test_what_redis_refuses_leaves_the_line_as_it_is(line, broker):
     own = line.ask("CLIENT", "ID")
-    client.set("text", "x")
+    broker.set("text", "x")
     with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
         line.ask("LPUSH", "text", "y")
     assert line.ask("CLIENT", "ID") == own
@@ -180,12 +174,12 @@ def test_what_redis_refuses_leaves_the_line_as_it_is(line, client):
 
 def test_a_line_to_a_replica_is_given_up(own_redis):
     with (
-        redis.Redis.from_url(own_redis.server.url) as client,
+        redis.Redis.from_url(own_redis.server.url) as broker,
         redis.ConnectionPool.from_url(own_redis.server.url) as pool,
     ):
         line = Line(pool)
         own = line.ask("CLIENT", "ID")
-        client.replicaof("127.0.0.1", 1)
+        broker.replicaof("127.0.0.1", 1)
         with pytest.raises(redis.exceptions.ReadOnlyError):
             line.ask("LPUSH", "mail", "x")
         assert line.ask("CLIENT", "ID") != own

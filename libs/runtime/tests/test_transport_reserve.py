@@ -4,18 +4,11 @@ from contextlib import suppress
 from socket import timeout
 
 import pytest
-import redis
 from kombu import Connection, Consumer, Queue
 
 PREFETCH = 8
 MESSAGES = 3 * PREFETCH
 NEVER = 3600
-
-
-@pytest.fixture
-def client(redis_url):
-    with redis.Redis.from_url(redis_url) as one:
-        yield one
 
 
 @pytest.fixture
@@ -56,8 +49,8 @@ def turn(connection):
             connection.drain_events(timeout=0.01)
 
 
-def in_flight(client):
-    return {tag.decode() for tag in client.hkeys("unacked:short")}
+def in_flight(broker):
+    return set(broker.hkeys("unacked:short"))
 
 
 def settle(messages):
@@ -68,45 +61,45 @@ def settle(messages):
     return settled
 
 
-def test_with_a_reserve_a_settlement_waits_for_others(worker, client):
+def test_with_a_reserve_a_settlement_waits_for_others(worker, broker):
     connection, got = worker(slots=1, settle_within=NEVER)
     settled = settle(got[:3])
     turn(connection)
-    assert settled <= in_flight(client)
+    assert settled <= in_flight(broker)
     assert len(got) == PREFETCH
 
 
-def test_when_half_is_gone_it_is_told(worker, client):
+def test_when_half_is_gone_it_is_told(worker, broker):
     connection, got = worker(slots=1, settle_within=NEVER)
     settled = settle(got[: PREFETCH // 2])
     turn(connection)
-    assert not settled & in_flight(client)
+    assert not settled & in_flight(broker)
     assert len(got) == PREFETCH + PREFETCH // 2
 
 
-def test_it_waits_no_longer_than_it_may(worker, client, eventually):
+def test_it_waits_no_longer_than_it_may(worker, broker, eventually):
     connection, got = worker(slots=1, settle_within=0.05)
     settled = settle(got[:1])
 
     def is_told():
         turn(connection)
-        return not settled & in_flight(client)
+        return not settled & in_flight(broker)
 
     eventually(is_told)
     assert len(got) == PREFETCH + 1
 
 
-def test_without_a_reserve_it_is_told_at_once(worker, client):
+def test_without_a_reserve_it_is_told_at_once(worker, broker):
     connection, got = worker(slots=PREFETCH, settle_within=NEVER)
     settled = settle(got[:1])
     turn(connection)
-    assert not settled & in_flight(client)
+    assert not settled & in_flight(broker)
     assert len(got) == PREFETCH + 1
 
 
-def test_what_waits_to_be_told_is_told_when_the_worker_ends(worker, client):
+def test_what_waits_to_be_told_is_told_when_the_worker_ends(worker, broker):
     connection, got = worker(slots=1, settle_within=NEVER)
     settled = settle(got[:3])
     turn(connection)
     got[0].channel.in_flight.close()
-    assert not settled & in_flight(client)
+    assert not settled & in_flight(broker)
