@@ -120,6 +120,27 @@ def test_a_connection_that_redis_has_closed_costs_no_message(broker, task):
     assert [message["headers"]["argsrepr"] for message in messages(broker)] == ["(0,)", "(1,)", "(2,)"]
 
 
+def test_what_a_replica_has_refused_is_sent_when_it_is_the_master(own_redis):
+    app, tries = application(own_redis.server.url), []
+    task = task_of(app)
+    task.delay(1)
+    with redis.Redis.from_url(own_redis.server.url) as client:
+        client.replicaof("127.0.0.1", 1)
+
+        def before(**_):
+            tries.append(None)
+            if len(tries) == 2:
+                client.replicaof("NO", "ONE")
+
+        signals.before_task_publish.connect(before, sender="noop")
+        try:
+            task.delay(2)
+        finally:
+            signals.before_task_publish.disconnect(before, sender="noop")
+        assert [message["headers"]["argsrepr"] for message in messages(client)] == ["(1,)", "(2,)"]
+    app.close()
+
+
 def test_listeners_hear_of_each_message_once(task):
     heard = []
 
