@@ -8,6 +8,7 @@ from bench.plots import save
 from bench.tables import quantile, titled, verdict
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -71,6 +72,9 @@ def drawn(result: Result, path: Path) -> None:
     for axes, title in ((ledger, "the ledger"), (pages, PAGES)):
         axes.axhline(MOST, color="grey", linestyle="--", linewidth=1)
         axes.set(title=title, xlabel="jobs", ylabel=f"times as long as with {SMALLEST:,}", xscale="log", yscale="log")
+        axes.yaxis.set_minor_locator(LogLocator(subs=(1.2, 1.5, 2, 3, 5, 8, 9)))
+        for place in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            place("{x:g}")
         axes.legend(fontsize="x-small", loc="upper left")
         axes.grid(alpha=0.3)
     save(path)
