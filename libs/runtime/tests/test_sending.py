@@ -219,3 +219,4 @@ def test_numbers_and_plain_words_are_plain(values):
 @pytest.mark.parametrize("longest", [9, 10])
 def test_arguments_at_the_bound_of_their_length_are_left_to_celery(longest):
     assert plain(("a" * 5,), longest) is None
+    assert plain(("a" * 5,), 11) == saferepr(("a" * 5,), 11)
