@@ -14,7 +14,7 @@ class Amqp(AMQP):
     """Celery's messages. A queue is declared once over a connection, and a connection looked after when it fails.
 
     Celery binds the queue to the channel anew for each message to ask whether it is declared, and wraps each publish
-    for the case that it fails; the two take a fifth of the time of `.delay()`.
+    for the case that it fails; without, `.delay()` takes a sixth less CPU time.
     """
 
     @cached_property
@@ -52,7 +52,7 @@ def _is_declared(producer: Any, queue: Any) -> bool:
 
 
 def plain(values: tuple[Any, ...], longest: int | None) -> str | None:
-    """What Celery's `saferepr` makes of these, where that is what `repr` does at a tenth of the cost; else None."""
+    """What Celery's `saferepr` makes of these, where that is what `repr` does at a ninth of the cost; else None."""
     if not all(map(_is_plain, values)):
         return None
     text = repr(values)

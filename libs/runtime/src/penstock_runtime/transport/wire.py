@@ -30,8 +30,8 @@ class Refusing(Exception):
 
 
 class Line:
-    """A connection that is kept, for one command after another: a client of redis-py's takes longer to have one from
-    its pool than to ask over it. For several threads; a forked child has another."""
+    """A connection that is kept, for one command after another; a client of redis-py's takes one from its pool, and
+    gives it back, for each. For several threads; a forked child has another."""
 
     def __init__(self, pool: "redis.ConnectionPool") -> None:
         self._pool = pool
