@@ -72,6 +72,9 @@ def messages(broker, name="mail"):
         {"args": (1,), "countdown": 60, "expires": 3600},
         {"args": (1,), "compression": "gzip", "headers": {"own": "header"}},
         {"args": (1,), "queue": "mail", "time_limit": 5},
+        {"args": (1,), "delivery_mode": "transient", "reply_to": "answers"},
+        {"args": (1,), "delivery_mode": 1, "own": "property", "timeout": 3},
+        {"args": (1,), "serializer": "yaml"},
     ],
 )
 def test_a_message_is_what_celery_makes_of_it(redis_url, broker, task, call):
@@ -163,6 +166,24 @@ def test_a_batch_is_sent_at_its_end(broker, task):
             task.apply_async((number,), producer=producer)
         before = broker.llen("mail")
     assert (before, broker.llen("mail")) == (1, 3)
+
+
+def test_a_producer_stays_with_its_connection(task):
+    with task.app.producer_or_acquire() as first, task.app.producer_or_acquire() as second:
+        assert first is not second
+        assert first.connection is not second.connection
+    with task.app.producer_or_acquire() as again:
+        assert again in (first, second)
+
+
+@pytest.mark.parametrize("limit", [1, None])
+def test_threads_send_over_as_many_connections_as_the_application_allows(redis_url, broker, at_once, limit):
+    app = application(redis_url)
+    app.conf.broker_pool_limit = limit
+    task = task_of(app)
+    at_once(4, lambda number: [task.delay(number) for _ in range(20)])
+    assert broker.llen("mail") == 80
+    app.close()
 
 
 def test_an_application_keeps_an_amqp_of_its_own(redis_url):
