@@ -1,6 +1,5 @@
 """A channel's turn: tell Redis what is settled, claim as much as there is room for, and deliver it."""
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -154,7 +153,7 @@ class Turns:
         floor = -1 if isinstance(self._queue_cycle, priority_cycle) else 0
         if room and floor == 0:
             self._claims += 1
-            floor = math.ceil(room / FLOOR_EVERY) if self._claims % FLOOR_EVERY == 0 else 0
+            floor = -(-room // FLOOR_EVERY) if self._claims % FLOOR_EVERY == 0 else 0
         claimed, watching = self.run_turn(queues, room, floor, says)
         for queue, tag, raw in claimed:
             self.in_flight.hold(tag, queue, raw)
