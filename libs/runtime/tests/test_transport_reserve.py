@@ -5,6 +5,7 @@ from socket import timeout
 
 import pytest
 from kombu import Connection, Consumer, Queue
+from kombu.asynchronous import Hub
 
 PREFETCH = 8
 MESSAGES = 3 * PREFETCH
@@ -87,6 +88,17 @@ def test_it_waits_no_longer_than_it_may(worker, broker, eventually):
 
     eventually(is_told)
     assert len(got) == PREFETCH + 1
+
+
+def test_a_workers_loop_sleeps_no_longer_than_it_may_wait(worker, broker):
+    connection, got = worker(slots=1, settle_within=0.05)
+    hub = Hub()
+    connection.transport.register_with_event_loop(connection.connection, hub)
+    before = hub.fire_timers()
+    settle(got[:1])
+    connection.transport.cycle.on_poll_start()
+    assert hub.fire_timers() <= 0.05 < before
+    hub.close()
 
 
 def test_without_a_reserve_it_is_told_at_once(worker, broker):
