@@ -5,6 +5,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+import psutil
+import pytest
 from celery import Celery
 from processes import eventually
 from shops import Start, numbers
@@ -79,6 +81,20 @@ def test_what_waits_for_its_time_on_its_last_try_keeps_no_other_out(
     eventually(lambda: worker.text().count(" received") == 1, "it waits for its time")
     send(2, 0)
     eventually(lambda: numbers(broker, "ended") == [2], "the other one has run", seconds=10)
+
+
+@pytest.mark.parametrize("pool", ["gevent", "threads"])
+def test_a_worker_whose_places_are_taken_leaves_the_processor_to_its_tasks(
+    pool: str, broker: Any, start_shop: Start, send: Callable[[int, float | None], None]
+) -> None:
+    for number in range(3):
+        send(number, None)
+    worker = start_shop(pool, concurrency=2)
+    eventually(lambda: len(numbers(broker, "begun")) == 2, "two run")
+    # All that its tasks do is to ask twenty times a second whether they may end.
+    assert psutil.Process(worker.process.pid).cpu_percent(interval=2) < 50
+    broker.set("go", "now")
+    eventually(lambda: numbers(broker, "ended").count(2) == 1, "the third one has run too")
 
 
 def test_a_worker_that_is_to_prefetch_nothing_takes_what_runs(

@@ -90,6 +90,25 @@ def test_it_waits_no_longer_than_it_may(worker, broker, eventually):
     assert len(got) == PREFETCH + 1
 
 
+def test_a_full_worker_sleeps_until_a_place_is_free(worker, at_once):
+    connection, got = worker(slots=PREFETCH, settle_within=NEVER)
+    assert got[0].channel.seconds_to_wait() == float("inf")
+
+    def consume():
+        while len(got) == PREFETCH:
+            connection.drain_events(timeout=30)
+
+    at_once(2, lambda number: consume() if number else got[0].ack())
+    assert len(got) == PREFETCH + 1
+
+
+def test_without_a_loop_of_celerys_it_sleeps_no_longer_than_it_may_wait(worker):
+    connection, got = worker(slots=1, settle_within=NEVER)
+    settle(got[:1])
+    turn(connection)
+    assert NEVER - 60 < got[0].channel.seconds_to_wait() <= NEVER
+
+
 def test_a_workers_loop_sleeps_no_longer_than_it_may_wait(worker, broker):
     connection, got = worker(slots=1, settle_within=0.05)
     hub = Hub()

@@ -77,8 +77,13 @@ class Turns:
         return delivered
 
     def seconds_to_wait(self) -> float:
-        """After which `work` is to be called again, whatever happens."""
-        return max(0.0, max(self._look_at, self._paused_until) - monotonic())
+        """After which `work` is to be called again, whatever happens. A worker that has no room has nothing to look
+        for: what it settles ends its wait."""
+        if self._told_by < float("inf") and self.in_flight.has_settled:
+            turn_at = self._told_by
+        else:
+            turn_at = self._look_at if self._room() > 0 else float("inf")
+        return max(0.0, max(turn_at, self._paused_until) - monotonic())
 
     def heed(self) -> None:
         """Read what Redis has told of. Heeded is a change of a list that this process watches, the
