@@ -176,14 +176,10 @@ def test_a_producer_stays_with_its_connection(task):
         assert again in (first, second)
 
 
-@pytest.mark.parametrize("limit", [1, None])
-def test_threads_send_over_as_many_connections_as_the_application_allows(redis_url, broker, at_once, limit):
-    app = application(redis_url)
-    app.conf.broker_pool_limit = limit
-    task = task_of(app)
-    at_once(4, lambda number: [task.delay(number) for _ in range(20)])
-    assert broker.llen("mail") == 80
-    app.close()
+def test_more_threads_than_connections_wait_for_each_other(broker, task, at_once):
+    threads = 2 * task.app.conf.broker_pool_limit
+    at_once(threads, lambda number: [task.delay(number) for _ in range(10)])
+    assert broker.llen("mail") == 10 * threads
 
 
 def test_an_application_keeps_an_amqp_of_its_own(redis_url):
