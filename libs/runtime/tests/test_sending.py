@@ -92,6 +92,12 @@ def test_a_message_is_what_celery_makes_of_it(redis_url, broker, task, call):
     assert type(task.app.amqp) is not type(stock.amqp)
 
 
+def test_a_message_that_has_expired_already_says_so_each_time(broker, task):
+    for number in range(2):
+        task.apply_async((number,), expires=-5)
+    assert [message["properties"]["expiration"] for message in messages(broker)] == ["0", "0"]
+
+
 def test_the_second_message_declares_nothing(broker, task):
     task.delay(1)
     broker.flushdb()

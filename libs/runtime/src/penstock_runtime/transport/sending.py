@@ -17,8 +17,11 @@ KOMBUS = frozenset(signature(Producer.publish).parameters)
 CELERYS = {"exchange", "routing_key", "serializer", "headers", "delivery_mode", "reply_to"}
 """What Celery says of each message."""
 
-FURTHER = ("retry", "declare", "compression", "expiration", "content_type", "content_encoding")
-"""What makes kombu do more than to send."""
+ASKING = ("retry", "declare", "compression", "timeout", "confirm_timeout")
+"""What Celery says of each message too, and what asks kombu for more where it is not empty."""
+
+SELDOM = KOMBUS - CELERYS - {*ASKING, "retry_policy", "priority"}
+"""What asks kombu for more wherever it is said: an expiry, a content type."""
 
 NUMBERS = (int, float, bool, type(None))
 
@@ -102,7 +105,7 @@ class Producers(ProducerPool):
 
 
 def _is_straight(options: dict[str, Any]) -> bool:
-    if not options.keys() >= CELERYS or any(map(options.get, FURTHER)):
+    if not (options.keys() >= CELERYS and SELDOM.isdisjoint(options)) or any(map(options.get, ASKING)):
         return False
     return options["exchange"] == "" and type(options["delivery_mode"]) is int and type(options["reply_to"]) is str
 
