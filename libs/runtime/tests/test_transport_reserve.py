@@ -102,6 +102,20 @@ def test_a_full_worker_sleeps_until_a_place_is_free(worker, at_once):
     assert len(got) == PREFETCH + 1
 
 
+def test_what_is_settled_while_a_claim_is_asked_for_is_told_by_the_next_turn(worker):
+    connection, got = worker(slots=PREFETCH, settle_within=NEVER)
+    while len(got) < MESSAGES:
+        settle(got[-PREFETCH:])
+        turn(connection)
+    channel = got[0].channel
+    settle(got[-2:-1])
+    turn(connection)
+    assert channel.seconds_to_wait() > 0
+    # Nobody rings: the loop did not wait when the task ended.
+    channel.in_flight.settle(got[-1].delivery_tag)
+    assert channel.seconds_to_wait() == 0
+
+
 def test_without_a_loop_of_celerys_it_sleeps_no_longer_than_it_may_wait(worker):
     connection, got = worker(slots=1, settle_within=NEVER)
     settle(got[:1])

@@ -79,8 +79,8 @@ class Turns:
     def seconds_to_wait(self) -> float:
         """After which `work` is to be called again, whatever happens. A worker that has no room has nothing to look
         for: what it settles ends its wait."""
-        if self._told_by < float("inf") and self.in_flight.has_settled:
-            turn_at = self._told_by
+        if self.in_flight.has_settled:  # nobody rings for what ended while a claim was asked for
+            turn_at = self._told_by if self._told_by < float("inf") else float("-inf")
         else:
             turn_at = self._look_at if self._room() > 0 else float("inf")
         return max(0.0, max(turn_at, self._paused_until) - monotonic())
