@@ -38,3 +38,13 @@ def test_a_queue_of_which_redis_does_not_tell_is_looked_at_as_often_as_the_optio
             assert 0 < rests_for(blind) <= LONG
         finally:
             server.acl_deluser("blind")
+
+
+def test_a_consumer_that_listens_though_redis_has_nothing_to_tell_waits_for_nothing(redis_url):
+    with Connection(redis_url, transport="penstock_runtime.transport:Transport") as connection:
+        channel = connection.default_channel
+        with connection.Consumer([Queue("shop", channel=channel)], auto_declare=False), pytest.raises(timeout):
+            connection.drain_events(timeout=0.1)
+        listens_to = channel.wire.fileno()
+        channel.heed()
+        assert (channel.wire.changed(), channel.wire.fileno()) == (set(), listens_to)

@@ -1,9 +1,11 @@
-"""Threads of the operating system, also where gevent has replaced those of the standard library by greenlets."""
+"""What the operating system has, also where gevent has replaced it in the standard library by something of its own."""
 
+import select
 import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 
 def native_thread(target: Callable[[], None], name: str) -> None:
@@ -24,6 +26,15 @@ def native_sleep() -> Callable[[float], None]:
         sleep: Callable[[float], None] = get_original("time", "sleep")
         return sleep
     return time.sleep
+
+
+def native_poll() -> Any:
+    """A `select.poll` whose wait is the whole thread's."""
+    if is_patched():
+        from gevent.monkey import get_original
+
+        return get_original("select", "poll")()
+    return select.poll()
 
 
 def is_patched() -> bool:

@@ -1,6 +1,7 @@
 """kombu's Redis transport over our channels: the two loops that a consumer may run in."""
 
 import socket
+import sys
 from contextlib import suppress
 from queue import Empty
 from threading import get_ident
@@ -9,6 +10,7 @@ from typing import Any
 from kombu.transport import redis as stock
 from kombu.utils.eventio import ERR, READ
 
+from penstock_runtime.native import is_patched
 from penstock_runtime.transport.channel import Channel
 from penstock_runtime.transport.sentinel import SentinelChannel
 
@@ -21,6 +23,11 @@ class Poller(stock.MultiChannelPoller):
 
     def __init__(self) -> None:
         super().__init__()
+        self._green: Any = None
+        if is_patched() and sys.platform == "linux":  # elsewhere there is no epoll
+            from penstock_runtime.transport.green_poller import GreenPoller
+
+            self.poller = self._green = GreenPoller()
         self._wires: dict[int, Any] = {}
         self._bell: tuple[socket.socket, socket.socket] | None = None
         self._waiting = False
@@ -90,7 +97,11 @@ class Poller(stock.MultiChannelPoller):
                 self.after_read.pop()()
 
     def _turns(self) -> int:
-        return sum(channel.work(float("inf") if channel.outlives else 1) for channel in list(self._channels))
+        most = [(channel, float("inf") if channel.outlives else 1) for channel in self._channels]
+        delivered: int = sum(channel.work(count) for channel, count in most)
+        if delivered and self._green is not None:
+            self._green.give_way()
+        return delivered
 
     def _wait(self, timeout: float | None) -> bool:
         """Whether the caller has something to do now: a broadcast came, or somebody rang."""

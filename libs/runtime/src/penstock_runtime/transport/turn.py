@@ -201,7 +201,7 @@ class Turns:
             keys += [queue.unacked, queue.index, queue.watch, queue.waiting, queue.paused, *queue.lists]
             arguments += [queue.name_as_json, len(settled[queue]), *settled[queue]]
         try:
-            claimed, watching = self.wire.run(TURN, keys, arguments)
+            claimed, watching = self.wire.run(TURN, keys, arguments, idle=not self.in_flight)
         except BaseException as error:
             self.in_flight.unsettle(settled)
             if room and not isinstance(error, Refusing):

@@ -4,12 +4,14 @@ that was read has changed."""
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from select import POLLIN
 from threading import Lock
 from typing import Any
 
 import redis
 from redis.exceptions import NoPermissionError, NoScriptError, ReadOnlyError, ResponseError
 
+from penstock_runtime.native import is_patched, native_poll
 from penstock_runtime.transport.log import Log
 from penstock_runtime.transport.scripts import Script
 
@@ -23,6 +25,11 @@ REFUSING = ("MISCONF", "NOREPLICAS", "OOM", "BUSY", "TRYAGAIN")
 
 FORBIDDEN = ("NOPERM", "can't run this command", "can't access at least one of the keys", "ACL failure in script")
 """What a server says that refuses its user something; within a script Redis 6 does so in other words than 7."""
+
+
+SOON = 1
+"""Milliseconds for which an idle process under gevent waits for Redis with its whole thread: most answers come in less,
+and a wait in gevent's loop takes long to begin and to end."""
 
 
 class Refusing(Exception):
@@ -40,6 +47,7 @@ class Line:
     def _begin(self) -> None:
         self._process, self._lock = os.getpid(), Lock()
         self._connection: Any = None
+        self._readable: Any = None
 
     def ask(self, *command: Any) -> Any:
         """The answer. Raises what redis-py does; what follows is asked over another connection then, if that may
@@ -60,18 +68,14 @@ class Line:
                 raise
 
     def _ready(self) -> Any:
-        if self._connection is not None and self._is_stale():
+        # Nothing is owed to it, so that what can be read is its end. redis-py asks under gevent in a turn of its loop.
+        if self._connection is not None and self._readable.poll(0):
             self._close()
         if self._connection is None:
             self._connection = self._pool.get_connection()
+            self._readable = native_poll()
+            self._readable.register(self._connection._sock, POLLIN)
         return self._connection
-
-    def _is_stale(self) -> bool:
-        # Nothing is owed to it, so that what can be read is its end.
-        try:
-            return bool(self._connection.can_read(0))
-        except (redis.RedisError, OSError):
-            return True
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -88,6 +92,7 @@ class Wire:
         self._pool = pool
         self._on_close = on_close
         self._connection: Any = None
+        self._readable: Any = None
         self._changed: set[bytes] = set()
         self.pushes = True
         """Whether this server tells of changes; else a list is looked at each second only."""
@@ -114,6 +119,10 @@ class Wire:
             self._pool.release(connection)
             raise
         self._connection = connection
+        self._readable = None
+        if is_patched():
+            self._readable = native_poll()
+            self._readable.register(connection._sock, POLLIN)
 
     def fileno(self) -> int:
         """The socket's, for a poller. Raises what redis-py does when it cannot connect."""
@@ -121,8 +130,8 @@ class Wire:
         number: int = self._connection._sock.fileno()
         return number
 
-    def run(self, script: Script, keys: Iterable[str], arguments: Iterable[Any]) -> Any:
-        """Run a script and return its answer.
+    def run(self, script: Script, keys: Iterable[str], arguments: Iterable[Any], *, idle: bool = False) -> Any:
+        """Run a script and return its answer. idle: nothing else runs in this process.
 
         Raises Refusing; what redis-py raises for a connection that is gone, and the connection is closed then.
         """
@@ -131,9 +140,9 @@ class Wire:
         try:
             self.connect()
             try:
-                return self._ask("EVALSHA", script.sha, *rest)
+                return self._ask(idle, "EVALSHA", script.sha, *rest)
             except NoScriptError:
-                return self._ask("EVAL", script.text, *rest)
+                return self._ask(idle, "EVAL", script.text, *rest)
         except ResponseError as error:
             meant = meaning(error)
             if isinstance(meant, redis.ConnectionError):
@@ -143,8 +152,10 @@ class Wire:
             self.close()
             raise
 
-    def _ask(self, *command: Any) -> Any:
+    def _ask(self, idle: bool, *command: Any) -> Any:
         self._connection.send_command(*command)
+        if idle and self._readable is not None:
+            self._readable.poll(SOON)
         return self._connection.read_response()
 
     def _note(self, push: Any) -> None:
@@ -163,13 +174,19 @@ class Wire:
         """The keys that Redis has told of since the last call; an empty name stands for all. Reads what has come."""
         if self._connection is not None:
             try:
-                while self._connection.can_read(0):
-                    self._connection.read_response(push_request=True)
+                self._read_on()
+                while self.has_more:
+                    self._read_on()
+            except redis.TimeoutError:
+                pass  # nothing more, or a part of something
             except (redis.RedisError, OSError):
                 self.close()
                 raise
         found, self._changed = self._changed, set()
         return found
+
+    def _read_on(self) -> None:
+        self._connection.read_response(push_request=True, timeout=0, disconnect_on_error=False)
 
     def close(self) -> None:
         """Close the connection. The next `run` makes another."""
