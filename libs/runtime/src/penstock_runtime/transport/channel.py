@@ -30,6 +30,12 @@ TIMEOUT = 5.0
 """Seconds for a connect, a write or an answer of Redis, where the application sets none: else one that hangs is waited
 for as long as it hangs."""
 
+READ_SIZE = 4096
+"""Bytes of the buffer that a connection keeps for what it reads, also when it is closed; redis-py's has 65,536."""
+
+CLAIM_READ_SIZE = 65536
+"""The same of the connection for claims, whose answers have many messages."""
+
 ENCODED = JSONEncoder().encode
 """kombu's JSON, for which kombu makes such an encoder for each message."""
 
@@ -106,7 +112,7 @@ class Channel(Turns, stock.Channel):
     _extra: dict[str, Any] = {}  # noqa: RUF012
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        return dict(super()._connparams(asynchronous=asynchronous), **self._extra)
+        return dict(super()._connparams(asynchronous=asynchronous), socket_read_size=READ_SIZE) | self._extra
 
     @property
     def wire(self) -> Wire:
@@ -114,7 +120,8 @@ class Channel(Turns, stock.Channel):
         if self._wire is None:
             quiet = MaintNotificationsConfig(enabled=False)
             # No PING before a claim: each has its time-out, and they follow every second.
-            pool = self._own_pool(protocol=3, maint_notifications_config=quiet, health_check_interval=0)
+            own = {"protocol": 3, "maint_notifications_config": quiet, "health_check_interval": 0}
+            pool = self._own_pool(socket_read_size=CLAIM_READ_SIZE, **own)
             self._wire = Wire(pool, self.connection.cycle.forget_wire)
         return self._wire
 
