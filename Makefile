@@ -42,7 +42,7 @@ fuzz: setup .tools/fuzz/.installed ## ask the API all that its document allows, 
 compat: setup .tools/compat/.installed ## run kombu's and Celery's own Redis tests on our transport; ARGS=--stock for theirs, ARGS=--help
 	PYTHONPATH=tests $(BIN)/python -m compat $(ARGS)
 
-bench: setup .tools/peers/.installed ## measure all beside stock Celery and peers, for hours; SHORT=1 for a first look, ARGS='accept', ARGS=verdict, ARGS=--help
+bench: setup .tools/peers/.installed ## measure all beside stock Celery and peers, for an hour and a half; SHORT=1 for a first look, ARGS='accept', ARGS=verdict, ARGS=--help
 	$(BIN)/python -m bench $(if $(SHORT),--short) $(ARGS)
 
 k8s: setup .tools/helm/installed ## render k8s/ anew from the chart; NAMESPACE= for another one than penstock

@@ -104,20 +104,20 @@ def _parser() -> argparse.ArgumentParser:
     unnamed = f"all but {', '.join(sorted(WHEN_NAMED))} by default; {VERDICT}: what is wanted and what was seen, alone"
     parser.add_argument("what", nargs="*", choices=[*_MEASURES, VERDICT, []], help=unnamed)
     parser.add_argument("--short", action="store_true", help="less of it, for a first look")
-    parser.add_argument("--rounds", type=int, default=5, help="of accepting, for each contestant (default 5)")
-    parser.add_argument("--seconds", type=float, default=8, help="of each round (default 8)")
+    parser.add_argument("--rounds", type=int, default=3, help="of accepting, for each contestant (default 3)")
+    parser.add_argument("--seconds", type=float, default=3, help="of each round (default 3)")
     parser.add_argument("--lone-seconds", type=float, default=4, help="of lone requests in each round (default 4)")
     parser.add_argument("--workers", type=int, default=1, help="gunicorn's processes (default 1)")
     parser.add_argument("--requests", type=int, default=200_000, help="over which memory is watched (default 200,000)")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the file that is imported (default 1,000,000)")
     parser.add_argument("--mails", type=int, default=40, help="before and after the import, each (default 40)")
-    parser.add_argument("--worker-rounds", type=int, default=5, help="of tasks, for each contestant (default 5)")
-    parser.add_argument("--tasks", type=int, default=200_000, help="over which a worker's memory is watched (200,000)")
+    parser.add_argument("--worker-rounds", type=int, default=3, help="of tasks, for each contestant (default 3)")
+    parser.add_argument("--tasks", type=int, default=40_000, help="over which a worker's memory is watched (40,000)")
     searched = "worker: search stock's fastest settings in this pool, and keep them"
     parser.add_argument("--search", choices=stock_search.CONCURRENCIES, help=searched)
     parser.add_argument("--idle-seconds", type=float, default=30, help="of looking at an idle worker (default 30)")
     parser.add_argument("--consumers", type=int, default=50, help="of one queue, when a message is pushed (50)")
-    parser.add_argument("--mail-rounds", type=int, default=3, help="of mails behind imports, for each (default 3)")
+    parser.add_argument("--mail-rounds", type=int, default=1, help="of mails behind imports, for each (default 1)")
     parser.add_argument("--imports", type=int, default=30, help="that the mails are behind of (default 30)")
     parser.add_argument("--import-rows", type=int, default=330_000, help="of each of them (default 330,000)")
     parser.add_argument("--mail-rate", type=float, default=10, help="mails a second (default 10)")
@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--patience", type=float, default=120, help="seconds for the last mail to come (default 120)")
     parser.add_argument("--drain-rounds", type=int, default=1, help="of a full queue, for each (default 1)")
     parser.add_argument("--drain-jobs", type=int, default=100_000, help="in it, a multiple of 100 (default 100,000)")
-    parser.add_argument("--peer-rounds", type=int, default=3, help="peers, latency: for each contestant (default 3)")
+    parser.add_argument("--peer-rounds", type=int, default=2, help="peers, latency: for each contestant (default 2)")
     parser.add_argument("--kind", action="append", choices=KINDS, help="peers: of tasks; again for more (all)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="peers: one; again for more")
     parser.add_argument("--sent", type=int, default=5000, help="latency: tasks that are sent at once (default 5,000)")
@@ -135,7 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--waiting", type=int, default=growth_report.WAITING, help="growth: more jobs, that wait (%(default)s)"
     )
-    parser.add_argument("--growth-rounds", type=int, default=20, help="growth, tenants: in each table (default 20)")
+    parser.add_argument("--growth-rounds", type=int, default=8, help="growth, tenants: in each table (default 8)")
+    parser.add_argument("--size-rounds", type=int, default=1, help="sizes: of each (default 1)")
     parser.add_argument("--tenant-jobs", type=int, default=100_000, help="tenants: in each table (default 100,000)")
     parser.add_argument("--cold-rounds", type=int, default=5, help="coldstart: of each contestant (default 5)")
     looks = "coldstart: seconds between two looks of KEDA's (default 5, the chart's)"
@@ -219,7 +220,7 @@ def _growth(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -
 
 
 def _sizes(ready: Ground, given: argparse.Namespace, say: Say, picture: Path) -> tuple[Any, RenderableType]:
-    wanted = sizes.Wanted(given.worker_rounds, given.seconds, 4_000, sizes.SHORT if given.short else sizes.POINTS)
+    wanted = sizes.Wanted(given.size_rounds, given.seconds, 4_000, sizes.SHORT if given.short else sizes.POINTS)
     result = sizes.measure(Bench(ready.redis_url, ready.folder), wanted, say)
     sizes_report.drawn(result, picture)
     return result, sizes_report.grown(result)

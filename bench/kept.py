@@ -25,20 +25,20 @@ _READ: dict[str, TypeAdapter[Any]] = {
 """Of the measures whose results are read again."""
 
 MINUTES = {
-    "accept": (7, 1),
-    "memory": (5, 1),
-    "import": (2, 1),
-    "mail": (30, 4),
-    "drain": (25, 3),
-    "worker": (6, 2),
-    "waiting": (5, 2),
-    "peers": (42, 8),
-    "latency": (27, 6),
-    "growth": (30, 4),
-    "sizes": (60, 4),
-    "tenants": (4, 2),
+    "accept": (3, 1),
+    "memory": (2, 1),
+    "import": (1, 1),
+    "mail": (5, 4),
+    "drain": (26, 3),
+    "worker": (4, 2),
+    "waiting": (4, 2),
+    "peers": (19, 8),
+    "latency": (8, 6),
+    "growth": (8, 4),
+    "sizes": (8, 4),
+    "tenants": (3, 2),
     "ceiling": (1, 1),
-    "startup": (4, 2),
+    "startup": (3, 2),
     "coldstart": (8, 5),
 }
 """What a measure takes about, whole and short, where nobody has taken it yet."""
