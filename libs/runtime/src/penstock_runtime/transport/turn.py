@@ -200,8 +200,9 @@ class Turns:
         for queue in queues:
             keys += [queue.unacked, queue.index, queue.watch, queue.waiting, queue.paused, *queue.lists]
             arguments += [queue.name_as_json, len(settled[queue]), *settled[queue]]
+        idle = self.connection.outlives and not self.in_flight
         try:
-            claimed, watching = self.wire.run(TURN, keys, arguments, idle=not self.in_flight)
+            claimed, watching = self.wire.run(TURN, keys, arguments, idle=idle)
         except BaseException as error:
             self.in_flight.unsettle(settled)
             if room and not isinstance(error, Refusing):
