@@ -10,9 +10,11 @@ from celery import Celery, signals
 from celery.utils.saferepr import saferepr
 from hypothesis import given
 from hypothesis import strategies as st
+from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from penstock_runtime.transport import install
+from penstock_runtime.transport.channel import READ_SIZE
 from penstock_runtime.transport.install import STOCK_AMQP
 from penstock_runtime.transport.sending import plain
 from penstock_runtime.transport.wire import Line
@@ -190,6 +192,14 @@ def test_more_threads_than_connections_wait_for_each_other(broker, task, at_once
 
 def test_an_application_keeps_an_amqp_of_its_own(redis_url):
     assert application(redis_url, amqp="some.other:AMQP").amqp_cls == "some.other:AMQP"
+
+
+@pytest.mark.parametrize("size", [READ_SIZE - 20, 10 * READ_SIZE])
+def test_an_answer_may_be_larger_than_the_buffer_that_is_kept_for_it(redis_url, broker, size):
+    broker.set("large", b"x" * size)
+    with Connection(redis_url, transport="penstock_runtime.transport:Transport") as connection:
+        channel = connection.default_channel
+        assert channel.line.ask("GET", "large") == channel.client.get("large") == b"x" * size
 
 
 def test_many_threads_share_a_line(line, at_once):

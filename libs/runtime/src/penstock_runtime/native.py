@@ -28,13 +28,16 @@ def native_sleep() -> Callable[[float], None]:
     return time.sleep
 
 
-def native_poll() -> Any:
-    """A `select.poll` whose wait is the whole thread's."""
+def native_poll(reads: Any) -> Any:
+    """A `select.poll` of this socket, for what can be read of it, whose wait is the whole thread's."""
     if is_patched():
         from gevent.monkey import get_original
 
-        return get_original("select", "poll")()
-    return select.poll()
+        poller = get_original("select", "poll")()
+    else:
+        poller = select.poll()
+    poller.register(reads, select.POLLIN)
+    return poller
 
 
 def is_patched() -> bool:

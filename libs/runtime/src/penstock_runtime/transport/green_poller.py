@@ -15,13 +15,13 @@ class GreenPoller(_epoll):
     def poll(self, timeout: float) -> list[tuple[int, int]]:
         """What happened, by file number, within so many seconds. Others have their turn meanwhile, also where something
         did before."""
-        found = self._epoll.poll(0)
+        found: list[tuple[int, int]] = self._epoll.poll(0)
         if found or timeout == 0:
-            sleep(0)
+            self.give_way()
         else:
             wait_read(self._epoll.fileno(), timeout, timeout_exc=False)
             found = self._epoll.poll(0)
-        return list(found)
+        return found
 
     def give_way(self) -> None:
         """Let begin what was just delivered, sooner than at the next wait."""

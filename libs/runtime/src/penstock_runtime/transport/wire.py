@@ -4,7 +4,6 @@ that was read has changed."""
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from select import POLLIN
 from threading import Lock
 from typing import Any
 
@@ -73,8 +72,7 @@ class Line:
             self._close()
         if self._connection is None:
             self._connection = self._pool.get_connection()
-            self._readable = native_poll()
-            self._readable.register(self._connection._sock, POLLIN)
+            self._readable = native_poll(self._connection._sock)
         return self._connection
 
     def _close(self) -> None:
@@ -119,10 +117,7 @@ class Wire:
             self._pool.release(connection)
             raise
         self._connection = connection
-        self._readable = None
-        if is_patched():
-            self._readable = native_poll()
-            self._readable.register(connection._sock, POLLIN)
+        self._readable = native_poll(connection._sock) if is_patched() else None
 
     def fileno(self) -> int:
         """The socket's, for a poller. Raises what redis-py does when it cannot connect."""
