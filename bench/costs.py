@@ -28,17 +28,17 @@ class Costs:
     small or by characters of `payloads`; a gevent worker's µs for a task that does nothing. statements: the ledger's ms
     for one job, for many, and how many.
 
-    These are those of docs/performance.md, and for a push those of senders by themselves on 30 November 2026.
+    These are those of docs/performance.md, of 1 December 2026.
     """
 
-    push: float = 46.0
+    push: float = 56.0
     push_character: float = 0.0016
-    turn: float = 168.0
-    message: float = 33.5
-    task: float = 419.0
-    payloads: dict[int, float] = field(default_factory=lambda: {1_000: 41.0, 10_000: 64.0, 100_000: 733.0})
+    turn: float = 95.3
+    message: float = 22.2
+    task: float = 209.0
+    payloads: dict[int, float] = field(default_factory=lambda: {1_000: 28.0, 10_000: 69.0, 100_000: 877.0})
     statements: dict[str, tuple[float, float, int]] = field(
-        default_factory=lambda: {"accept": (0.83, 7.29, 100), "claim": (2.92, 6.26, 25), "finish": (1.56, 4.03, 25)}
+        default_factory=lambda: {"accept": (0.73, 7.87, 100), "claim": (2.33, 5.69, 25), "finish": (1.26, 5.95, 25)}
     )
 
     def queue(self, rate: float, workers: int, most: int = 100) -> Queue:
