@@ -65,7 +65,7 @@ def test_it_publishes_claims_acknowledges_requeues_buries_and_gives_signs_of_lif
             for number in range(3):
                 producer.publish({"number": number}, exchange="shop", routing_key="shop", priority=5 * (number % 2))
                 connection.drain_events(timeout=5)
-            channel.in_flight.beat()
+            channel.in_flight.signs.beat()
             received[0].ack()
             received[1].requeue()
             channel.dead_letter(received[2].delivery_tag, "tried", None)

@@ -1,4 +1,4 @@
-"""What this process has claimed from one Redis and not yet settled, and the thread that gives signs of life for it.
+"""What this process has claimed from one Redis and not yet settled.
 
 It belongs to the process and not to a connection: a task that outlives its connection is settled over the next one.
 """
@@ -8,34 +8,22 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
-from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import redis
 
-from penstock_runtime.native import native_sleep, native_thread
-from penstock_runtime.transport.abandoned import Abandoned, Limits, redelivered, return_abandoned
+from penstock_runtime.transport.abandoned import Limits, redelivered
 from penstock_runtime.transport.giving_back import Return, put_back, taken
 from penstock_runtime.transport.keys import QueueKeys
 from penstock_runtime.transport.log import Log
-from penstock_runtime.transport.scripts import BEAT, BORN, HOLD_AGAIN, MOST_SETTLED, TAG
+from penstock_runtime.transport.scripts import BORN, MOST_SETTLED, TAG
+from penstock_runtime.transport.signs_of_life import GONE, MOST_RETURNED, SignsOfLife
 
 log = Log(__name__)
 
-BEAT_EVERY = 3.0
-"""Seconds between two signs of life for what is held."""
-
-LOOK_EVERY = 6.0
-"""Seconds between two looks for what other processes have abandoned, by a process that holds nothing itself."""
-
-MOST_RETURNED = 100
-"""Abandoned messages that one look returns, from each queue."""
-
 MOST_DOUBTFUL = 100
 """Claims without an answer that are asked after; the messages of earlier ones go back for want of a sign of life."""
-
-GONE = (redis.RedisError, OSError)
 
 
 @dataclass(frozen=True)
@@ -57,21 +45,17 @@ class InFlight:
         """pools: of connections for the thread of the signs of life, and for all others. gevent's sockets belong to
         the thread that made them."""
         self.process = uuid4().hex
-        self.limits = limits
-        self._beats, self._others = (redis.Redis(connection_pool=pool) for pool in pools)
+        beats, self._others = (redis.Redis(connection_pool=pool) for pool in pools)
         self._born_key = prefix + BORN
-        self._born = ""
+        self.signs = SignsOfLife(self, beats, limits, self._born_key)
         self._held: dict[str, Held] = {}
         self._acks: deque[tuple[QueueKeys, str]] = deque()
         self._returns: deque[Return] = deque()
         self._queues: dict[QueueKeys, None] = {}
         self._doubtful: deque[tuple[QueueKeys, list[str]]] = deque(maxlen=MOST_DOUBTFUL)
         self._numbers = 0
-        self._running = False
         self.begun = False
         """Whether a worker of this process has begun to consume."""
-        self._healthy_since = self._answered_at = float("-inf")
-        self._looked_at = float("-inf")
         Finalize(self, self.close, exitpriority=1)
 
     def __len__(self) -> int:
@@ -93,19 +77,16 @@ class InFlight:
 
     def doubted(self, queues: Collection[QueueKeys]) -> list[tuple[QueueKeys, list[str]]]:
         """Take what was doubted of these queues; `doubt` it again where nobody could be asked."""
+        if not self._doubtful:
+            return []
         found = taken(self._doubtful, len(self._doubtful))
         self._doubtful.extend(one for one in found if one[0] not in queues)
         return [one for one in found if one[0] in queues]
 
     def look_after(self, keys: QueueKeys) -> None:
-        """From now on return what other processes abandon in this queue. Starts the thread the first time."""
+        """From now on return what other processes abandon in this queue."""
         self._queues[keys] = None
-        self._start()
-
-    def _start(self) -> None:
-        if not self._running:
-            self._running = True
-            native_thread(self._beat_for_ever, "signs-of-life")
+        self.signs.start()
 
     def forget(self, keys: QueueKeys) -> None:
         """This queue is consumed no longer."""
@@ -113,7 +94,7 @@ class InFlight:
 
     def hold(self, tag: str, keys: QueueKeys, raw: bytes) -> None:
         """This delivery is ours until it is settled."""
-        self._start()
+        self.signs.start()
         self._held[tag] = Held(keys, raw)
 
     def held(self, tag: str) -> Held | None:
@@ -127,6 +108,13 @@ class InFlight:
     def tags(self, *, newest_first: bool) -> list[str]:
         """What is held, in the order of its claims."""
         return sorted(self._held, key=number_of, reverse=newest_first)
+
+    def held_by_queue(self) -> dict[QueueKeys, list[str]]:
+        """The tags of what is held, by the queues that are looked after or have some."""
+        found: dict[QueueKeys, list[str]] = {keys: [] for keys in list(self._queues)}
+        for tag, delivery in list(self._held.items()):
+            found.setdefault(delivery.keys, []).append(tag)
+        return found
 
     def is_held(self, tag: str) -> bool:
         """Whether this delivery is neither settled nor lost."""
@@ -146,19 +134,26 @@ class InFlight:
             self._returns.append(Return(held.keys, tag, text, to, front))
 
     @property
+    def has_news(self) -> bool:
+        """Whether Redis has to hear of something, or to be asked for something."""
+        return bool(self._acks or self._returns or self._doubtful)
+
+    @property
     def has_settled(self) -> bool:
         """Whether Redis has still to hear of something."""
         return bool(self._acks or self._returns)
 
     def settled_beside(self) -> bool:
         """Whether something waits for `flush` that no turn tells: what goes back, or is of a queue without turns."""
-        return bool(self._returns) or any(
-            keys not in self._queues for keys in {keys for keys, _ in list(self._acks)[:100]}
-        )
+        if self._returns or not self._acks:
+            return bool(self._returns)
+        return any(keys not in self._queues for keys in {keys for keys, _ in list(self._acks)[:100]})
 
     def settled(self, queues: Iterable[QueueKeys]) -> dict[QueueKeys, list[str]]:
         """Take what was acknowledged of these queues, for a script that tells Redis. `unsettle` where that failed."""
         found: dict[QueueKeys, list[str]] = {keys: [] for keys in queues}
+        if not self._acks:
+            return found
         others = []
         for keys, tag in taken(self._acks, min(len(self._acks), MOST_SETTLED)):
             if keys in found:
@@ -176,11 +171,10 @@ class InFlight:
         """A client for whatever is no turn."""
         return self._others
 
-    def flush(self) -> None:
-        """Tell Redis what is settled. Raises what redis-py does; what was not told stays to be told."""
-        self._flush(self._others)
-
-    def _flush(self, client: "redis.Redis") -> None:
+    def flush(self, client: "redis.Redis | None" = None) -> None:
+        """Tell Redis what is settled, by way of `client()` or another one. Raises what redis-py does; what was not told
+        stays to be told."""
+        client = client or self._others
         while self._acks:
             for keys, tags in (told := self.settled(dict(list(self._acks)))).items():
                 try:
@@ -193,82 +187,10 @@ class InFlight:
         while self._returns:
             items = taken(self._returns, MOST_RETURNED)
             try:
-                put_back(client, items, self._born_key, self._born)
+                put_back(client, items, self._born_key, self.signs.born)
             except BaseException:
                 self._returns.extendleft(reversed(items))  # what went back already is not in flight, and stays there
                 raise
-
-    def _beat_for_ever(self) -> None:
-        sleep, silent = native_sleep(), False
-        while True:
-            sleep(BEAT_EVERY)
-            try:
-                self.beat()
-                silent = False
-            except GONE as error:
-                if not silent:
-                    log.warning("no_sign_of_life", holds=len(self._held), reason=type(error).__name__)
-                silent = True
-            except Exception:  # the edge of the thread: were it to end, everything held would be given to others
-                log.exception("fault")
-
-    def beat(self) -> None:
-        """Refresh what is held, and return what others have abandoned."""
-        client = self._beats
-        now = monotonic()
-        # Often enough to be steady, also where messages are soon abandoned.
-        if not self._held and now - self._looked_at < min(LOOK_EVERY, self.limits.abandoned_after / 4):
-            if self.has_settled:
-                self._flush(client)
-            return
-        self._looked_at = now
-        held: dict[QueueKeys, list[str]] = {keys: [] for keys in list(self._queues)}
-        for tag, delivery in list(self._held.items()):
-            held.setdefault(delivery.keys, []).append(tag)
-        if not held:
-            return
-        self._flush(client)
-        queues = list(held)
-        keys = [self._born_key, *(name for one in queues for name in (one.unacked, one.index))]
-        arguments: list[str | int | float] = [uuid4().hex, self.limits.abandoned_after, self.limits.stock_after]
-        arguments += [int(self._may_judge()), MOST_RETURNED]
-        for one in queues:
-            arguments += [len(held[one]), *held[one]]
-        born, missing, abandoned, at = client.register_script(BEAT.text)(keys, arguments)
-        self._answered()
-        self._lost([tag.decode() for tag in missing[1::2]], born.decode(), client)
-        found = [
-            Abandoned(queues[abandoned[i] - 1], abandoned[i + 1].decode(), abandoned[i + 2])
-            for i in range(0, len(abandoned), 3)
-        ]
-        return_abandoned(client, found, self.limits, now=float(at))
-
-    def _may_judge(self) -> bool:
-        """Nobody is judged before this process has seen Redis answer for a whole term: after an outage, or after this
-        process was stopped itself, every sign of life is old."""
-        return monotonic() - self._healthy_since >= self.limits.abandoned_after and self._is_steady()
-
-    def _is_steady(self) -> bool:
-        return monotonic() - self._answered_at < self.limits.abandoned_after / 2
-
-    def _answered(self) -> None:
-        if not self._is_steady():
-            self._healthy_since = monotonic()
-        self._answered_at = monotonic()
-
-    def _lost(self, tags: list[str], born: str, client: "redis.Redis") -> None:
-        """Redis has these no longer: it was wiped, and is told again; or somebody else was given them."""
-        wiped = born != self._born  # before the first sign of life too: nobody judges so soon after a claim
-        self._born = born
-        lost = [(tag, held) for tag in tags if (held := self._held.get(tag))]  # else it was settled meanwhile
-        for tag, held in lost:
-            if wiped:
-                keys = held.keys.unacked, held.keys.index
-                client.register_script(HOLD_AGAIN.text)(keys, (tag, held.keys.entry(held.raw)))
-            else:
-                self._held.pop(tag, None)
-        if lost:
-            log.warning("redis_forgot" if wiped else "given_to_others", deliveries=len(lost))
 
     def close(self) -> None:
         """The process ends: what is settled is told, and what is not goes back to the front of its line."""

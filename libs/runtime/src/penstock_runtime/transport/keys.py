@@ -60,6 +60,10 @@ class QueueKeys:
             steps=tuple(steps),
         )
 
+    def __hash__(self) -> int:
+        # Asked for with each settlement, where that of all fields takes longer than the rest.
+        return hash(self.queue)
+
     def entry(self, raw: bytes) -> bytes:
         """A message of this queue as it stands in flight."""
         return b'[%s,"",%s]' % (raw, self.name_as_json)
@@ -72,6 +76,11 @@ class QueueKeys:
     def name_as_json(self) -> bytes:
         """The queue's name as it stands in an entry."""
         return json.dumps(self.queue).encode()
+
+    @cached_property
+    def heeded(self) -> frozenset[bytes]:
+        """The keys whose change may be a reason to claim."""
+        return frozenset(name.encode() for name in (self.paused, *self.lists))
 
     def list_for(self, priority: object) -> str:
         """The list of messages of that priority, which is rounded down to a step as kombu does."""

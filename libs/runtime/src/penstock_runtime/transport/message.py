@@ -1,10 +1,13 @@
 """Messages as they are claimed and delivered."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from kombu.transport import virtual
 from kombu.utils.json import loads
+
+from penstock_runtime.headers import DELIVERIES, HEADER
 
 
 class Claimed(dict[str, Any]):
@@ -37,3 +40,27 @@ def parsed(raw: bytes) -> dict[str, Any]:
     message["headers"] = message["headers"] or {}
     message["properties"].setdefault("delivery_tag", "")
     return message
+
+
+def runs_alone(message: dict[str, Any], most_deliveries: int) -> bool:
+    """Whether processes have died with this message so often that the next death is its last.
+
+    Its neighbours are not to die with it. The ledger says so of its jobs, whose attempts it counts.
+    """
+    headers = message["headers"]
+    died = headers.get(DELIVERIES)
+    died = died if isinstance(died, int) else 0
+    ledger = headers.get(HEADER)
+    if isinstance(ledger, dict):
+        left = ledger.get("attempts_left")
+        return bool(ledger.get("alone")) or (isinstance(left, int) and died > 0 and left - died <= 1)
+    return died >= most_deliveries - 1
+
+
+def is_early(eta: object) -> bool:
+    """Whether this is a time that is still to come."""
+    try:
+        at = datetime.fromisoformat(str(eta))
+    except ValueError:
+        return False
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)) > datetime.now(UTC)

@@ -3,18 +3,16 @@
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
 import redis
 from kombu.utils.scheduling import priority_cycle
 
-from penstock_runtime.headers import DELIVERIES, HEADER
 from penstock_runtime.transport.abandoned import UNREADABLE
 from penstock_runtime.transport.keys import QueueKeys
 from penstock_runtime.transport.log import Log
-from penstock_runtime.transport.message import Claimed, parsed
+from penstock_runtime.transport.message import Claimed, is_early, parsed, runs_alone
 from penstock_runtime.transport.scripts import STEADY_MS, WAKE
 from penstock_runtime.transport.turn_script import TURN
 from penstock_runtime.transport.wire import Refusing, Wire, understood
@@ -96,25 +94,27 @@ class Turns:
     def _room(self) -> int:
         if self._solitary or (self._alone and self.in_flight.is_held(self._alone)):
             return 0
-        if not self.qos.can_consume():
-            return 0
+        qos = self.qos
         # Celery's `worker_disable_prefetch` puts a limit of its own there, which is to be asked before each message.
-        return 1 if "can_consume" in vars(self.qos) else max(0, self.qos.room())
+        return int(qos.can_consume()) if "can_consume" in vars(qos) else max(0, qos.room())
 
     def _take_turn(self) -> bool:
         """Whether something may be there to deliver, or to claim."""
         now = monotonic()
-        if now < self._paused_until:
+        is_time = self._due or now >= self._look_at
+        if now < self._paused_until or not (is_time or self.in_flight.has_news):
             return False
         queues = [self.keys_of(name) for name in self._queue_cycle.consume(len(self.active_queues))]
         room = self._room() if queues else 0
-        due = room > 0 and (self._due or now >= self._look_at)
         try:
-            with understood():
+            with understood:
+                if queues and self.in_flight.signs.may_look:
+                    self.in_flight.signs.look(self.wire)
                 if self._ask_after(queues):
                     return True
                 if self.in_flight.settled_beside():
                     self.in_flight.flush()
+            due = room > 0 and (self._due or now >= self._look_at)
             if not queues or not (due or self.in_flight.has_settled) or self._may_wait(room, now):
                 return False
             claimed = self._claim(queues, room, now)
@@ -178,8 +178,7 @@ class Turns:
         return len(claimed)
 
     def _heed(self, watched: Any) -> None:
-        self._heeded = {name.encode() for queue in watched for name in (queue.paused, *queue.lists)}
-        self._heeded.add(self._wake_key.encode())
+        self._heeded = {self._wake_key.encode()}.union(*(queue.heeded for queue in watched))
 
     @property
     def _wake_key(self) -> str:
@@ -190,7 +189,7 @@ class Turns:
     ) -> tuple[list[tuple[QueueKeys, str, bytes]], list[int]]:
         """One script. Raises Refusing, and what redis-py does; nothing is lost then: what it may have claimed is asked
         after, and what was settled is told again."""
-        with understood():
+        with understood:
             self.wire.connect()  # a claim that fails for this was not sent
         settled, first = self.in_flight.settled(queues), self.in_flight.numbers(room)
         keys = [self._wake_key]
@@ -272,27 +271,3 @@ class Turns:
             if queue in (None, item[0].queue):
                 self._solitary.remove(item)
                 self.in_flight.give_back(item[1], front=True)
-
-
-def runs_alone(message: dict[str, Any], most_deliveries: int) -> bool:
-    """Whether processes have died with this message so often that the next death is its last.
-
-    Its neighbours are not to die with it. The ledger says so of its jobs, whose attempts it counts.
-    """
-    headers = message["headers"]
-    died = headers.get(DELIVERIES)
-    died = died if isinstance(died, int) else 0
-    ledger = headers.get(HEADER)
-    if isinstance(ledger, dict):
-        left = ledger.get("attempts_left")
-        return bool(ledger.get("alone")) or (isinstance(left, int) and died > 0 and left - died <= 1)
-    return died >= most_deliveries - 1
-
-
-def is_early(eta: object) -> bool:
-    """Whether this is a time that is still to come."""
-    try:
-        at = datetime.fromisoformat(str(eta))
-    except ValueError:
-        return False
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)) > datetime.now(UTC)

@@ -2,8 +2,7 @@
 that was read has changed."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any
 
@@ -205,13 +204,18 @@ def meaning(error: ResponseError) -> Exception:
     return error
 
 
-@contextmanager
-def understood() -> Iterator[None]:
+class Understood:
     """What Redis refuses within is raised as what it means."""
-    try:
-        yield
-    except ResponseError as error:
-        raise meaning(error) from error
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, ResponseError):
+            raise meaning(error) from error
+
+
+understood = Understood()
 
 
 def _says(error: ResponseError, codes: tuple[str, ...]) -> bool:

@@ -1,0 +1,91 @@
+"""Who gives signs of life for what is held, and who looks for those that are missing: a thread, or an idle consumer."""
+
+from socket import timeout
+
+import pytest
+import redis
+from kombu import Connection, Queue
+from transport_actors import LIMITS, a_text, keys_of
+
+from penstock_runtime.transport.in_flight import InFlight
+
+SHOP = keys_of("shop", "")
+SOON = {"abandoned_after": 0.8, "poll_interval": 0.02}
+"""Options with which a consumer looks five times a second, and judges after a second."""
+
+
+@pytest.fixture
+def server(redis_url):
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def abandoned(server):
+    """The tag of a message whose process died long ago."""
+    tag = "penstock:dead:0"
+    server.hset(SHOP.unacked, tag, SHOP.entry(a_text(7, 0, "stock")))
+    server.zadd(SHOP.index, {tag: 1})
+    return tag
+
+
+@pytest.fixture
+def in_flight(server):
+    """A process's book, by the connections of the test's client."""
+    book = InFlight((server.connection_pool,) * 2, LIMITS, "")
+    book.look_after(SHOP)
+    yield book
+    for tag in book.tags(newest_first=True):  # else it would be given back when the tests end, to a Redis that is gone
+        book.drop(tag)
+
+
+@pytest.fixture
+def channel(redis_url):
+    """One that claims."""
+    with Connection(redis_url, transport="penstock_runtime.transport:Transport") as connection:
+        yield connection.default_channel
+
+
+def test_an_idle_consumer_finds_what_was_abandoned_over_the_connection_that_it_claims_with(
+    redis_url, server, abandoned, eventually
+):
+    received = []
+    transport = "penstock_runtime.transport:Transport"
+    with Connection(redis_url, transport=transport, transport_options=SOON) as connection:
+        queue = Queue("shop", channel=connection.default_channel)
+        with connection.Consumer([queue], auto_declare=False, on_message=received.append):
+            with pytest.raises(timeout):
+                connection.drain_events(timeout=0.1)
+            assert server.hexists(SHOP.unacked, abandoned), "who has just come judges nobody"
+            assert len(server.client_list()) == 2, "the consumer's one, and the test's"
+            connection.drain_events(timeout=30)
+            received[0].ack()
+    assert received[0].delivery_info["redelivered"]
+    assert server.hlen(SHOP.unacked) == 0
+
+
+def test_a_process_that_holds_nothing_has_its_consumer_look_and_its_thread_ask_nothing(channel, server, in_flight):
+    signs = in_flight.signs
+    assert signs.may_look
+    signs.look(channel.wire)
+    before = server.info("commandstats")["cmdstat_evalsha"]["calls"]
+    signs.beat()
+    assert not signs.may_look
+    assert server.info("commandstats")["cmdstat_evalsha"]["calls"] == before
+
+
+def test_a_process_whose_consumer_does_not_look_has_its_thread_do_it(server, in_flight):
+    in_flight.signs.beat()
+    assert server.exists("penstock:born")
+    assert not in_flight.signs.may_look
+
+
+def test_a_process_that_holds_something_has_its_thread_say_so_each_time(server, in_flight):
+    tag, text = f"penstock:{in_flight.process}:0", a_text(7, 0, "stock")
+    server.hset(SHOP.unacked, tag, SHOP.entry(text))
+    in_flight.hold(tag, SHOP, text)
+    assert not in_flight.signs.may_look
+    for _ in range(2):
+        server.zadd(SHOP.index, {tag: 1})
+        in_flight.signs.beat()
+        assert server.zscore(SHOP.index, tag) > 1
