@@ -63,23 +63,23 @@ EXPOSE 8000
 ENTRYPOINT ["gunicorn", "-c", "python:penstock_api.gunicorn_conf"]
 
 FROM pod AS scheduler
-ENTRYPOINT ["celery", "-A", "penstock_scheduler.app", "beat"]
+ENTRYPOINT ["penstock-celery", "-A", "penstock_scheduler.app", "beat"]
 CMD ["--loglevel", "INFO"]
 
 FROM pod AS worker-dataset
-ENTRYPOINT ["celery", "-A", "penstock_worker_dataset.app", "worker", "-Q", "dataset", "-P", "prefork", "--without-gossip", "--without-mingle"]
+ENTRYPOINT ["penstock-celery", "-A", "penstock_worker_dataset.app", "worker", "-Q", "dataset", "-P", "prefork", "--without-gossip", "--without-mingle"]
 CMD ["-c", "2", "--loglevel", "INFO"]
 
 FROM pod AS worker-generation
-ENTRYPOINT ["celery", "-A", "penstock_worker_generation.app", "worker", "-Q", "generation", "-P", "prefork", "--without-gossip", "--without-mingle"]
+ENTRYPOINT ["penstock-celery", "-A", "penstock_worker_generation.app", "worker", "-Q", "generation", "-P", "prefork", "--without-gossip", "--without-mingle"]
 CMD ["-c", "1", "--loglevel", "INFO"]
 
 FROM pod AS worker-mail
-ENTRYPOINT ["celery", "-A", "penstock_worker_mail.app", "worker", "-Q", "mail", "-P", "gevent", "--without-gossip", "--without-mingle"]
+ENTRYPOINT ["penstock-celery", "-A", "penstock_worker_mail.app", "worker", "-Q", "mail", "-P", "gevent", "--without-gossip", "--without-mingle"]
 CMD ["-c", "50", "--loglevel", "INFO"]
 
 FROM pod AS worker-opstrace
-ENTRYPOINT ["celery", "-A", "penstock_worker_opstrace.app", "worker", "-Q", "ops_trace", "-P", "gevent", "--without-gossip", "--without-mingle"]
+ENTRYPOINT ["penstock-celery", "-A", "penstock_worker_opstrace.app", "worker", "-Q", "ops_trace", "-P", "gevent", "--without-gossip", "--without-mingle"]
 CMD ["-c", "100", "--loglevel", "INFO"]
 
 FROM ${SERVICE} AS dev

@@ -191,6 +191,8 @@ def waited(result: waiting.Result) -> RenderableType:
         figures = (one.crowd.sent, one.crowd.executed, one.crowd.woken, one.crowd.idle)
         crowd.add_row(name, *(f"{figure:.1f}" for figure in figures))
     costs.add_row(PENSTOCK, *beside_stock(result))
+    if result.by_celery is not None:
+        costs.add_row(f"{PENSTOCK}, by celery", *(f"{figure:.2f}" for figure in result.by_celery.costs.values()))
     return Group(costs, alone, crowd)
 
 

@@ -79,7 +79,7 @@ def _worker(ground: Ground, pool: str) -> Program:
     return Program(
         f"Celery alone, {pool}",
         "works",
-        [sys.executable, "-m", "celery", "-A", "bench.worker_app", *setup.arguments],
+        setup.command("bench.worker_app"),
         lambda said: b" ready." in said,
         environment={SETUP_VARIABLE: setup.text, URL_VARIABLE: ground.redis_url, "PYTHONPATH": str(ROOT)},
     )

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psutil
 from bench.commands import SCRIPT, Watched, executed, redis_time, watching
@@ -16,7 +16,7 @@ from bench.progress import steps
 from bench.pss import MIB, own, pss
 from bench.running import ROOT, Ground, cpu_nanoseconds
 from bench.stock_search import fastest
-from bench.worker_app import QUEUE, Setup
+from bench.worker_app import CELERYS, QUEUE, Setup
 from bench.worker_run import PATIENCE, Bench, running
 from bench.worker_throughput import CELERY, PENSTOCK, ours
 
@@ -104,6 +104,8 @@ class Result:
     wanted: Wanted
     setups: dict[str, Setup]
     waited: dict[str, Waited] = field(default_factory=dict)
+    by_celery: Idle | None = None
+    """Penstock's worker, started by `celery` and not by the command of its services."""
 
     @property
     def faults(self) -> list[str]:
@@ -115,7 +117,10 @@ def measure(ground: Ground, wanted: Wanted, say: Callable[[str], None]) -> Resul
     """One contestant after another."""
     bench = Bench(ground.redis_url, ground.folder)
     result = Result(wanted, {PENSTOCK: ours(), CELERY: fastest()})
-    with steps("waiting", 2 * len(result.setups)) as begin:
+    with steps("waiting", 2 * len(result.setups) + 1) as begin:
+        begin(f"{PENSTOCK}, started by celery, idle for {wanted.seconds:g} s")
+        with _at_rest(bench, replace(ours(), program=CELERYS)) as (process, _):
+            result.by_celery = idle_costs(bench, process, wanted.seconds)
         for name, setup in result.setups.items():
             begin(f"{name}, idle for {wanted.seconds:g} s, then {wanted.messages} lone messages")
             idle, lone, faults = _alone(bench, setup, wanted)
@@ -126,16 +131,8 @@ def measure(ground: Ground, wanted: Wanted, say: Callable[[str], None]) -> Resul
 
 
 def _alone(bench: Bench, setup: Setup, wanted: Wanted) -> tuple[Idle, list[float], list[str]]:
-    bench.empty()
-    copies, drawn = bench.copies(setup, STAMP), random.Random(1)
-
-    def push() -> None:
-        bench.client.lpush(QUEUE, copies.copy(time.time()))
-
-    with bench.worker(setup) as process:
-        push()
-        bench.wait_until_left(setup, 0)
-        time.sleep(SETTLING)
+    drawn = random.Random(1)
+    with _at_rest(bench, setup) as (process, push):
         idle = idle_costs(bench, process, wanted.seconds)
         for _ in range(wanted.messages):
             time.sleep(BETWEEN * drawn.uniform(0.9, 1.1))
@@ -145,6 +142,22 @@ def _alone(bench: Bench, setup: Setup, wanted: Wanted) -> tuple[Idle, list[float
     waited = [1000 * seconds for seconds in bench.tally().waited[1:]]
     missing = wanted.messages - len(waited)
     return idle, waited, [f"{setup.transport}: {missing} lone messages were not run"] if missing else []
+
+
+@contextmanager
+def _at_rest(bench: Bench, setup: Setup) -> Iterator[tuple[psutil.Process, Callable[[], None]]]:
+    """A worker that has done one task and has nothing to do, and what sends it another."""
+    bench.empty()
+    copies = bench.copies(setup, STAMP)
+
+    def push() -> None:
+        bench.client.lpush(QUEUE, copies.copy(time.time()))
+
+    with bench.worker(setup) as process:
+        push()
+        bench.wait_until_left(setup, 0)
+        time.sleep(SETTLING)
+        yield process, push
 
 
 def idle_costs(bench: Bench, process: psutil.Process, seconds: float) -> Idle:

@@ -6,6 +6,7 @@ done, and writes that to Redis when it ends, so that nobody is counted for work 
 
 import json
 import os
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -20,6 +21,9 @@ TALLY = "bench-tally"
 
 STOCK, OURS = "stock", "penstock"
 
+CELERYS, PENSTOCKS = "celery", "penstock_runtime.celery_command"
+"""The modules of the commands that start a worker: of stock Celery's, and of Penstock's services."""
+
 SETUP_VARIABLE, URL_VARIABLE = "BENCH_WORKER", "CELERY_BROKER_URL"
 
 
@@ -27,7 +31,8 @@ SETUP_VARIABLE, URL_VARIABLE = "BENCH_WORKER", "CELERY_BROKER_URL"
 class Setup:
     """Whose transport, and with which settings, in which of Celery's pools. A prefetch of 0 has no bound.
 
-    flags: of `celery worker`. conf: Celery's settings. options: `broker_transport_options`.
+    program: the module of the command. flags: of its `worker`. conf: Celery's settings. options:
+    `broker_transport_options`.
     """
 
     transport: str
@@ -39,6 +44,7 @@ class Setup:
     loglevel: str = "WARNING"
     environment: dict[str, str] = field(default_factory=dict)
     pool: str = "gevent"
+    program: str = CELERYS
 
     @classmethod
     def read(cls, text: str) -> "Setup":
@@ -51,9 +57,13 @@ class Setup:
         """As JSON."""
         return json.dumps(asdict(self))
 
+    def command(self, app: str) -> list[str]:
+        """What starts a worker of that application."""
+        return [sys.executable, "-m", self.program, "-A", app, *self.arguments]
+
     @property
     def arguments(self) -> list[str]:
-        """Of `celery -A bench.worker_app`."""
+        """Of the command, behind the application's name."""
         sizes = ["-c", str(self.concurrency), "--prefetch-multiplier", str(self.prefetch)]
         return ["worker", "-P", self.pool, *sizes, "-Q", QUEUE, "--loglevel", self.loglevel, *self.flags]
 

@@ -1,7 +1,6 @@
 """One run of one worker: started on a queue that is full, measured by what Redis says is left, stopped, and asked."""
 
 import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -93,7 +92,7 @@ class Bench:
     def worker(self, setup: Setup, called: str = "") -> Iterator[psutil.Process]:
         """A worker so set up, starting. It is stopped at the end, and killed if it does not end."""
         name = ["-n", f"worker{called}@%h"] if called else []
-        command = [sys.executable, "-m", "celery", "-A", "bench.worker_app", *setup.arguments, *name]
+        command = [*setup.command("bench.worker_app"), *name]
         environment = {SETUP_VARIABLE: setup.text, URL_VARIABLE: self.url, "PYTHONPATH": str(ROOT)} | setup.environment
         program = Program(
             f"worker-{setup.transport}{called}", "works", command, lambda said: True, environment=environment

@@ -9,7 +9,7 @@ from bench.progress import steps
 from bench.pss import MIB, pss
 from bench.running import Ground
 from bench.stock_search import BASE, fastest
-from bench.worker_app import OURS, Setup
+from bench.worker_app import OURS, PENSTOCKS, Setup
 from bench.worker_run import Bench, Commands, Run, run, watch
 
 PENSTOCK, CELERY = "Penstock", "Celery, fastest"
@@ -88,7 +88,7 @@ class Result:
 
 def ours() -> Setup:
     """Penstock's, with what is quick for stock too. It claims as many as the pool has free, so prefetch has no part."""
-    return replace(BASE, transport=OURS, concurrency=100, prefetch=1)
+    return replace(BASE, transport=OURS, program=PENSTOCKS, concurrency=100, prefetch=1)
 
 
 def measure(ground: Ground, wanted: Wanted, say: Callable[[str], None]) -> Result:

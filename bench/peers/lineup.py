@@ -16,7 +16,7 @@ from bench.peers.results import of_celery, of_the_ledger
 from bench.peers.work import CONCURRENCY, NOOP, QUEUE, SLEEP
 from bench.running import ROOT
 from bench.stock_search import BASE, CONCURRENCIES, fastest
-from bench.worker_app import SETUP_VARIABLE, Setup
+from bench.worker_app import PENSTOCKS, SETUP_VARIABLE, Setup
 from bench.worker_throughput import ours
 
 from penstock_cli.local.processes import ProcessError
@@ -102,7 +102,7 @@ def _celery(name: str, setup: Setup) -> Contestant:
     return Contestant(
         name,
         f"-P {setup.pool} -c {setup.concurrency}, prefetch {setup.prefetch or 'without bound'}",
-        (sys.executable, "-m", "celery", "-A", "bench.peers.celery_app", *setup.arguments),
+        tuple(setup.command("bench.peers.celery_app")),
         (sys.executable, "-m", "bench.peers.celery_app"),
         (("llen", QUEUE), ("hlen", setup.unacked)),
         {SETUP_VARIABLE: setup.text} | setup.environment,
@@ -116,7 +116,7 @@ def _with_ledger(sizes: Sizes, database_url: str) -> Contestant:
     return Contestant(
         PENSTOCK_LEDGER,
         f"-P gevent -c {sizes.green}",
-        (sys.executable, "-m", "celery", "-A", "bench.peers.ledger_app", "worker", *pool),
+        (sys.executable, "-m", PENSTOCKS, "-A", "bench.peers.ledger_app", "worker", *pool),
         (sys.executable, "-m", "bench.peers.ledger_app"),
         (("llen", OPS_TRACE.name), ("hlen", OPS_TRACE.unacked_key)),
         {"PENSTOCK_DATABASE_URL": database_url, "PENSTOCK_LOG_LEVEL": "WARNING"},

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from penstock_cli.embedded import Server, postgres_in
 from penstock_cli.local.ports import free_port
 from penstock_cli.local.processes import Program
+from penstock_cli.local.suite import CELERY
 from penstock_contracts.queues import QUEUES, Pool, Queue
 from penstock_runtime.settings import RuntimeSettings, load
 
@@ -140,7 +141,7 @@ def _penstock(layout: Layout) -> list[Program]:
         if layout.pool in (None, queue.pool)
         for name in replicas(queue.name, layout)
     ]
-    beat = [sys.executable, "-m", "celery", "-A", "penstock_scheduler.app", "beat"]
+    beat = [*CELERY, "-A", "penstock_scheduler.app", "beat"]
     api = [sys.executable, "-m", "gunicorn", "-c", "python:penstock_api.gunicorn_conf"]
     return [
         *workers,
@@ -151,11 +152,12 @@ def _penstock(layout: Layout) -> list[Program]:
 
 def _worker(queue: Queue, name: str) -> list[str]:
     module = f"penstock_{queue.service.replace('-', '_')}.app"
-    return [*_celery(module, name, queue.name), *_pool(queue.pool), "--without-gossip", "--without-mingle"]
+    command = [*CELERY, *_celery(module, name, queue.name), *_pool(queue.pool)]
+    return [*command, "--without-gossip", "--without-mingle"]
 
 
 def _celery(module: str, name: str, queue: str) -> list[str]:
-    return [sys.executable, "-m", "celery", "-A", module, "worker", "-Q", queue, "-n", worker_name(name)]
+    return ["-A", module, "worker", "-Q", queue, "-n", worker_name(name)]
 
 
 def _pool(pool: Pool) -> list[str]:
@@ -173,7 +175,7 @@ def _shop(layout: Layout, transport: Bare) -> list[Program]:
             "CHAOS_DATABASE_URL": layout.database_url,
             "CHAOS_WORKER": worker_name(name),
         }
-        command = [*_celery("chaos.shop", name, shop.QUEUE), *_pool(queue.pool)]
+        command = [sys.executable, "-m", "celery", *_celery("chaos.shop", name, shop.QUEUE), *_pool(queue.pool)]
         started.append(Program(name, shop.QUEUE, command, _unasked, environment=environment))
     return started
 

@@ -50,7 +50,9 @@ def test_there_is_a_worker_for_each_queue_under_its_services_name() -> None:
 def test_a_worker_runs_its_queue_with_its_pool_in_its_own_image(queue: Queue, render: Callable[..., Rendered]) -> None:
     container = render().container("Deployment", f"penstock-{queue.service}")
     command = " ".join(container["command"])
-    assert command.startswith(f"celery -A penstock_{queue.service.replace('-', '_')}.app worker -Q {queue.name} ")
+    assert command.startswith(
+        f"penstock-celery -A penstock_{queue.service.replace('-', '_')}.app worker -Q {queue.name} "
+    )
     assert f" -P {queue.pool.value} -c {WORKERS[key_of(queue)]['concurrency']} " in command
     assert container["image"] == f"penstock/{queue.service}:0.1.0"
 

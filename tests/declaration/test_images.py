@@ -32,7 +32,7 @@ def test_each_service_has_a_stage_and_each_stage_a_service() -> None:
 def test_a_workers_image_starts_the_pool_of_its_queue_with_the_charts_concurrency(queue: Queue) -> None:
     words = command(queue.service)
     [worker] = [worker for worker in VALUES["workers"].values() if worker["queue"] == queue.name]
-    assert words[0] == "celery"  # it is the first process, and the only one that a pod's end is told to
+    assert words[0] == "penstock-celery"  # it is the first process, and the only one that a pod's end is told to
     assert after(words, "-A") == f"penstock_{queue.service.replace('-', '_')}.app"
     assert after(words, "-Q") == queue.name
     assert after(words, "-P") == queue.pool

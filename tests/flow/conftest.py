@@ -23,7 +23,7 @@ from penstock_runtime.ledger.run import state_of
 from penstock_runtime.settings import RuntimeSettings
 
 HERE = Path(__file__).parent
-AS_A_MODULE = (sys.executable, "-m", "celery")
+AS_A_MODULE = (sys.executable, "-m", "penstock_runtime.celery_command")
 # Times short enough for tests that wait for leases to run out.
 QUICK = {"PENSTOCK_LEASE": "2", "PENSTOCK_RENEW_EVERY": "0.4", "PENSTOCK_RELAY_EVERY": "0.2"}
 

@@ -14,7 +14,7 @@ from penstock_runtime.ledger import JobView
 from penstock_runtime.settings import RuntimeSettings
 from penstock_runtime.submit import Submitter
 
-CELERY = (str(Path(sys.executable).with_name("celery")),)
+CELERY = (str(Path(sys.executable).with_name("penstock-celery")),)
 """As the chart starts it: what restarts itself must know its own name."""
 
 SOURCE = """

@@ -59,7 +59,7 @@
 
 {{/* The command made of app, queue, pool and concurrency, as JSON. Of a worker. */}}
 {{- define "penstock.workerCommand" -}}
-{{- $command := list "celery" "-A" .app "worker" "-Q" .queue "-P" .pool "-c" (toString .concurrency) "-n" (printf "%s@%%h" .key) "--without-gossip" "--without-mingle" -}}
+{{- $command := list (ternary "celery" "penstock-celery" .stock) "-A" .app "worker" "-Q" .queue "-P" .pool "-c" (toString .concurrency) "-n" (printf "%s@%%h" .key) "--without-gossip" "--without-mingle" -}}
 {{- if and .stock (eq .pool "prefork") -}}
 {{- $command = concat $command (list "--time-limit" (toString .limit)) -}}
 {{- end -}}

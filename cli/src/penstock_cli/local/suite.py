@@ -13,6 +13,9 @@ from penstock_cli.local.state import State
 from penstock_cli.settings import CliSettings
 from penstock_contracts.queues import QUEUES, Pool, Queue
 
+CELERY = (sys.executable, "-m", "penstock_runtime.celery_command")
+"""`penstock-celery`, wherever its script is."""
+
 CONCURRENCY = {Pool.PREFORK: 1, Pool.GEVENT: 100}
 """Jobs at once on one machine. A cluster's numbers are the chart's."""
 
@@ -154,7 +157,7 @@ def _api(ports: Ports, environment: dict[str, str]) -> Program:
 def _worker(queue: Queue, environment: dict[str, str]) -> Program:
     module = f"penstock_{queue.service.replace('-', '_')}"
     concurrency = str(CONCURRENCY[queue.pool])
-    command = [sys.executable, "-m", "celery", "-A", f"{module}.app", "worker", "-Q", queue.name]
+    command = [*CELERY, "-A", f"{module}.app", "worker", "-Q", queue.name]
     command += ["-P", queue.pool, "-c", concurrency, "--loglevel", "INFO", "-n", f"{queue.name}@%h"]
     # Gossip and mingle let workers talk to each other, which nothing here needs.
     command += ["--without-gossip", "--without-mingle"]
@@ -172,7 +175,7 @@ def _scheduler(environment: dict[str, str]) -> Program:
     return Program(
         "scheduler",
         _summary("penstock-scheduler"),
-        [sys.executable, "-m", "celery", "-A", "penstock_scheduler.app", "beat", "--loglevel", "INFO"],
+        [*CELERY, "-A", "penstock_scheduler.app", "beat", "--loglevel", "INFO"],
         ready=lambda said: b"beat: Starting" in said,
         environment=environment,
     )

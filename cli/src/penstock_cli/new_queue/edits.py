@@ -113,7 +113,9 @@ def _next_place(found: re.Match[str]) -> str:
 
 
 def _stage(queue: NewQueue) -> str:
-    command = f'"celery", "-A", "{queue.package}.app", "worker", "-Q", "{queue.name}", "-P", "{queue.pool.value}"'
+    command = (
+        f'"penstock-celery", "-A", "{queue.package}.app", "worker", "-Q", "{queue.name}", "-P", "{queue.pool.value}"'
+    )
     return (
         f"FROM pod AS {queue.service}\n"
         f'ENTRYPOINT [{command}, "--without-gossip", "--without-mingle"]\n'

@@ -1,4 +1,4 @@
-"""The scheduler's process: `celery -A penstock_scheduler.app beat`."""
+"""The scheduler's process: `penstock-celery -A penstock_scheduler.app beat`."""
 
 from penstock_runtime.broker import make_app
 from penstock_scheduler.entries import ENTRIES

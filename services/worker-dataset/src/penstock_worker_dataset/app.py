@@ -1,4 +1,4 @@
-"""Entry of the worker process: `celery -A penstock_worker_dataset.app worker -Q dataset`."""
+"""Entry of the worker process: `penstock-celery -A penstock_worker_dataset.app worker -Q dataset`."""
 
 from penstock_runtime.broker import make_app
 from penstock_worker_dataset.tasks import served

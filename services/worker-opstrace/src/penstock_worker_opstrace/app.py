@@ -1,4 +1,4 @@
-"""Entry of the worker process: `celery -A penstock_worker_opstrace.app worker -Q ops_trace`."""
+"""Entry of the worker process: `penstock-celery -A penstock_worker_opstrace.app worker -Q ops_trace`."""
 
 from penstock_runtime.broker import make_app
 from penstock_worker_opstrace.tasks import served
