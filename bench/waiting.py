@@ -161,13 +161,15 @@ def _at_rest(bench: Bench, setup: Setup) -> Iterator[tuple[psutil.Process, Calla
 
 
 def idle_costs(bench: Bench, process: psutil.Process, seconds: float) -> Idle:
-    """Look at a worker, the only one that has connections, for so many seconds."""
+    """Look at a worker, the only one that has connections, for so many seconds, and as long again at what it sends:
+    who watches Redis wakes when the worker does, and costs it time."""
+    began, cpu = time.monotonic(), cpu_nanoseconds(process)
+    time.sleep(seconds)
+    cpu_ms = (cpu_nanoseconds(process) - cpu) / 1e6 / (time.monotonic() - began)
     before = executed(bench.client)
     with watching(bench.url, bench.client) as watched:
         connections = len(bench.client.client_list()) - 2  # this one's, and MONITOR's
-        began, cpu = time.monotonic(), cpu_nanoseconds(process)
         time.sleep(seconds)
-        cpu_ms = (cpu_nanoseconds(process) - cpu) / 1e6 / (time.monotonic() - began)
     # Beside the worker's: INFO at the beginning, and `watching`'s own.
     called = executed(bench.client) - before - Counter({"info": 1, "client": 2, "monitor": 1, "echo": 1})
     sent = {name: times / seconds for name, times in watched.sent().items()}

@@ -15,8 +15,14 @@ SOON = {"abandoned_after": 0.8, "poll_interval": 0.02}
 
 
 @pytest.fixture
-def server(redis_url):
-    with redis.Redis.from_url(redis_url) as client:
+def url(redis_url):
+    """A database to which nobody else connects."""
+    return redis_url.removesuffix("/0") + "/9"
+
+
+@pytest.fixture
+def server(url):
+    with redis.Redis.from_url(url) as client:
         yield client
 
 
@@ -40,24 +46,22 @@ def in_flight(server):
 
 
 @pytest.fixture
-def channel(redis_url):
+def channel(url):
     """One that claims."""
-    with Connection(redis_url, transport="penstock_runtime.transport:Transport") as connection:
+    with Connection(url, transport="penstock_runtime.transport:Transport") as connection:
         yield connection.default_channel
 
 
-def test_an_idle_consumer_finds_what_was_abandoned_over_the_connection_that_it_claims_with(
-    redis_url, server, abandoned, eventually
-):
+def test_an_idle_consumer_finds_what_was_abandoned_over_the_connection_that_it_claims_with(url, server, abandoned):
     received = []
     transport = "penstock_runtime.transport:Transport"
-    with Connection(redis_url, transport=transport, transport_options=SOON) as connection:
+    with Connection(url, transport=transport, transport_options=SOON) as connection:
         queue = Queue("shop", channel=connection.default_channel)
         with connection.Consumer([queue], auto_declare=False, on_message=received.append):
             with pytest.raises(timeout):
                 connection.drain_events(timeout=0.1)
             assert server.hexists(SHOP.unacked, abandoned), "who has just come judges nobody"
-            assert len(server.client_list()) == 2, "the consumer's one, and the test's"
+            assert [one["db"] for one in server.client_list()].count("9") == 2, "the consumer's one, and the test's"
             connection.drain_events(timeout=30)
             received[0].ack()
     assert received[0].delivery_info["redelivered"]

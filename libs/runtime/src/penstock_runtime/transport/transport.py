@@ -97,8 +97,9 @@ class Poller(stock.MultiChannelPoller):
                 self.after_read.pop()()
 
     def _turns(self) -> int:
-        most = [(channel, float("inf") if channel.outlives else 1) for channel in self._channels]
-        delivered: int = sum(channel.work(count) for channel, count in most)
+        delivered = 0
+        for channel in list(self._channels):
+            delivered += channel.work(float("inf") if channel.outlives else 1)
         if delivered and self._green is not None:
             self._green.give_way()
         return delivered

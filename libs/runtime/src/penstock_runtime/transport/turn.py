@@ -220,7 +220,7 @@ class Turns:
                 self.run_turn(queues, 0, 0, "2")
 
     def _deliver(self, most: float) -> int:
-        count = self._deliver_alone()
+        count = self._deliver_alone() if self._solitary else 0
         while self.undelivered and count < most:
             keys, tag, raw = self.undelivered.popleft()
             message = self.read(keys, tag, raw) if self.in_flight.is_held(tag) else None

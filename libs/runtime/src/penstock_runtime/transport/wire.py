@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any
 
 import redis
+from hiredis import pack_command
 from redis.exceptions import NoPermissionError, NoScriptError, ReadOnlyError, ResponseError
 
 from penstock_runtime.native import is_patched, native_poll
@@ -55,7 +56,7 @@ class Line:
         with self._lock:
             try:
                 connection = self._ready()
-                connection.send_command(*command)
+                send(connection, command)
                 return connection.read_response()
             except ResponseError as error:
                 if isinstance(meaning(error), redis.ConnectionError):
@@ -89,6 +90,7 @@ class Wire:
         self._pool = pool
         self._on_close = on_close
         self._connection: Any = None
+        self._number = -1
         self._readable: Any = None
         self._changed: set[bytes] = set()
         self.pushes = True
@@ -98,7 +100,7 @@ class Wire:
         """Have a connection. Raises what redis-py does."""
         if self._connection is not None:
             return
-        connection = self._pool.get_connection()
+        connection: Any = self._pool.get_connection()
         try:
             connection.connect()
             set_handler = getattr(connection._parser, "set_invalidation_push_handler", None)
@@ -115,14 +117,13 @@ class Wire:
             connection.disconnect()
             self._pool.release(connection)
             raise
-        self._connection = connection
+        self._connection, self._number = connection, connection._sock.fileno()
         self._readable = native_poll(connection._sock) if is_patched() else None
 
     def fileno(self) -> int:
         """The socket's, for a poller. Raises what redis-py does when it cannot connect."""
         self.connect()
-        number: int = self._connection._sock.fileno()
-        return number
+        return self._number
 
     def run(self, script: Script, keys: Iterable[str], arguments: Iterable[Any], *, idle: bool = False) -> Any:
         """Run a script and return its answer. idle: nothing else runs in this process.
@@ -147,7 +148,7 @@ class Wire:
             raise
 
     def _ask(self, idle: bool, *command: Any) -> Any:
-        self._connection.send_command(*command)
+        send(self._connection, command)
         if idle and self._readable is not None:
             self._readable.poll(SOON)
         return self._connection.read_response()
@@ -187,9 +188,14 @@ class Wire:
         connection, self._connection = self._connection, None
         if connection is not None:
             if connection._sock is not None:
-                self._on_close(connection._sock.fileno())
+                self._on_close(self._number)
             connection.disconnect()
             self._pool.release(connection)
+
+
+def send(connection: Any, command: tuple[Any, ...]) -> None:
+    """Send it as redis-py does, without a look at each of its words: they are text, bytes and numbers."""
+    connection.send_packed_command((pack_command(command),))
 
 
 def meaning(error: ResponseError) -> Exception:
