@@ -31,7 +31,7 @@ MINUTES = {
     "mail": (5, 4),
     "drain": (26, 3),
     "worker": (4, 2),
-    "waiting": (4, 2),
+    "waiting": (5, 2),
     "peers": (19, 8),
     "latency": (8, 6),
     "growth": (8, 4),

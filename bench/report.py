@@ -192,7 +192,7 @@ def waited(result: waiting.Result) -> RenderableType:
         crowd.add_row(name, *(f"{figure:.1f}" for figure in figures))
     costs.add_row(PENSTOCK, *beside_stock(result))
     if result.by_celery is not None:
-        costs.add_row(f"{PENSTOCK}, by celery", *(f"{figure:.2f}" for figure in result.by_celery.costs.values()))
+        costs.add_row(waiting.BY_CELERY, *(f"{figure:.2f}" for figure in result.by_celery.costs.values()))
     return Group(costs, alone, crowd)
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 import psutil
@@ -23,6 +23,8 @@ from bench.worker_throughput import CELERY, PENSTOCK, ours
 from penstock_cli.local.processes import ProcessError, Program
 
 STAMP = "bench.stamp"
+
+BY_CELERY = f"{PENSTOCK}, by celery"
 
 SETTLING = 5.0
 """Seconds from a worker's first task until it is looked at."""
@@ -117,23 +119,26 @@ def measure(ground: Ground, wanted: Wanted, say: Callable[[str], None]) -> Resul
     """One contestant after another."""
     bench = Bench(ground.redis_url, ground.folder)
     result = Result(wanted, {PENSTOCK: ours(), CELERY: fastest()})
-    with steps("waiting", 2 * len(result.setups) + 1) as begin:
-        begin(f"{PENSTOCK}, started by celery, idle for {wanted.seconds:g} s")
-        with _at_rest(bench, replace(ours(), program=CELERYS)) as (process, _):
-            result.by_celery = idle_costs(bench, process, wanted.seconds)
+    with steps("waiting", 2 * len(result.setups) + 2) as begin:
+        begin(f"all of them side by side, idle for {wanted.seconds:g} s")
+        by_celery = replace(ours(), program=CELERYS)
+        cpu = _side_by_side(ground, {**result.setups, BY_CELERY: by_celery}, wanted.seconds)
+        begin(f"{BY_CELERY}, idle for {wanted.seconds:g} s")
+        with _at_rest(bench, by_celery) as (process, _):
+            result.by_celery = idle_costs(bench, process, wanted.seconds, cpu[BY_CELERY])
         for name, setup in result.setups.items():
             begin(f"{name}, idle for {wanted.seconds:g} s, then {wanted.messages} lone messages")
-            idle, lone, faults = _alone(bench, setup, wanted)
+            idle, lone, faults = _alone(bench, setup, wanted, cpu[name])
             begin(f"{name}, {wanted.consumers} consumers, {wanted.pushes} pushes")
             result.waited[name] = Waited(idle, lone, _crowd(bench, setup, wanted), faults)
             say(f"{name}: idle {sum(idle.sent.values()):.2f} commands/s, lone {statistics.median(lone):.2f} ms")
     return result
 
 
-def _alone(bench: Bench, setup: Setup, wanted: Wanted) -> tuple[Idle, list[float], list[str]]:
+def _alone(bench: Bench, setup: Setup, wanted: Wanted, cpu: float) -> tuple[Idle, list[float], list[str]]:
     drawn = random.Random(1)
     with _at_rest(bench, setup) as (process, push):
-        idle = idle_costs(bench, process, wanted.seconds)
+        idle = idle_costs(bench, process, wanted.seconds, cpu)
         for _ in range(wanted.messages):
             time.sleep(BETWEEN * drawn.uniform(0.9, 1.1))
             push()
@@ -145,7 +150,7 @@ def _alone(bench: Bench, setup: Setup, wanted: Wanted) -> tuple[Idle, list[float
 
 
 @contextmanager
-def _at_rest(bench: Bench, setup: Setup) -> Iterator[tuple[psutil.Process, Callable[[], None]]]:
+def _at_rest(bench: Bench, setup: Setup, called: str = "") -> Iterator[tuple[psutil.Process, Callable[[], None]]]:
     """A worker that has done one task and has nothing to do, and what sends it another."""
     bench.empty()
     copies = bench.copies(setup, STAMP)
@@ -153,19 +158,36 @@ def _at_rest(bench: Bench, setup: Setup) -> Iterator[tuple[psutil.Process, Calla
     def push() -> None:
         bench.client.lpush(QUEUE, copies.copy(time.time()))
 
-    with bench.worker(setup) as process:
+    with bench.worker(setup, called) as process:
         push()
         bench.wait_until_left(setup, 0)
         time.sleep(SETTLING)
         yield process, push
 
 
-def idle_costs(bench: Bench, process: psutil.Process, seconds: float) -> Idle:
-    """Look at a worker, the only one that has connections, for so many seconds, and as long again at what it sends:
-    who watches Redis wakes when the worker does, and costs it time."""
-    began, cpu = time.monotonic(), cpu_nanoseconds(process)
+def _side_by_side(ground: Ground, setups: dict[str, Setup], seconds: float) -> dict[str, float]:
+    """The CPU time of an idle worker of each, at the same time: they differ by less than two minutes of a machine do.
+
+    Nobody watches Redis meanwhile: who does wakes when they do, and costs them time.
+    """
+    with ExitStack() as stack:
+        processes = {}
+        for number, (name, setup) in enumerate(setups.items(), 1):
+            bench = Bench(f"{ground.redis_url.removesuffix('/0')}/{number}", ground.folder)
+            processes[name], _ = stack.enter_context(_at_rest(bench, setup, called=f"-{number}"))
+        return cpu_ms(processes, seconds)
+
+
+def cpu_ms(processes: dict[str, psutil.Process], seconds: float) -> dict[str, float]:
+    """Milliseconds of CPU time a second that each of them takes, with its children, over so many seconds."""
+    began, before = time.monotonic(), {name: cpu_nanoseconds(one) for name, one in processes.items()}
     time.sleep(seconds)
-    cpu_ms = (cpu_nanoseconds(process) - cpu) / 1e6 / (time.monotonic() - began)
+    took = {name: cpu_nanoseconds(one) - before[name] for name, one in processes.items()}
+    return {name: nanoseconds / 1e6 / (time.monotonic() - began) for name, nanoseconds in took.items()}
+
+
+def idle_costs(bench: Bench, process: psutil.Process, seconds: float, cpu: float) -> Idle:
+    """Look at a worker, the only one that has connections, for so many seconds. cpu: what `cpu_ms` saw of it."""
     before = executed(bench.client)
     with watching(bench.url, bench.client) as watched:
         connections = len(bench.client.client_list()) - 2  # this one's, and MONITOR's
@@ -174,7 +196,7 @@ def idle_costs(bench: Bench, process: psutil.Process, seconds: float) -> Idle:
     called = executed(bench.client) - before - Counter({"info": 1, "client": 2, "monitor": 1, "echo": 1})
     sent = {name: times / seconds for name, times in watched.sent().items()}
     memory = pss(process.pid) / MIB, own(process) / MIB
-    return Idle(sent, called.total() / seconds, connections, cpu_ms, *memory)
+    return Idle(sent, called.total() / seconds, connections, cpu, *memory)
 
 
 def _crowd(bench: Bench, setup: Setup, wanted: Wanted) -> Crowd:

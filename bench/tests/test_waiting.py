@@ -7,7 +7,7 @@ import psutil
 import pytest
 import redis
 from bench.report import beside_stock
-from bench.waiting import Crowd, Idle, Result, Waited, Wanted, idle_costs
+from bench.waiting import Crowd, Idle, Result, Waited, Wanted, cpu_ms, idle_costs
 from bench.worker_run import Bench
 from bench.worker_throughput import CELERY, PENSTOCK
 from own_redis import own_redis
@@ -51,8 +51,9 @@ def process():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PSS is Linux's")
 def test_time_and_memory_of_a_child_are_counted(bench, process):
-    busy = idle_costs(bench, process(HAS_A_CHILD_THAT_BURNS), 0.5)
-    quiet = idle_costs(bench, process(SLEEPS), 0.5)
+    processes = {"busy": process(HAS_A_CHILD_THAT_BURNS), "quiet": process(SLEEPS)}
+    cpu = cpu_ms(processes, 0.5)
+    busy, quiet = (idle_costs(bench, processes[name], 0.1, cpu[name]) for name in ("busy", "quiet"))
     assert quiet.cpu_ms < 20 < busy.cpu_ms
     assert quiet.own_mib <= quiet.pss_mib < SIZE < busy.own_mib <= busy.pss_mib < 2 * SIZE
 
@@ -64,7 +65,7 @@ def test_connections_and_commands_are_those_of_others(process, tmp_path):
         server.client.close()
         bench = Bench(server.url, tmp_path)
         eventually(lambda: len(other.client_list()) == 2, "nobody else is there")
-        costs = idle_costs(bench, process(SLEEPS), 0.2)
+        costs = idle_costs(bench, process(SLEEPS), 0.2, 0.0)
         bench.client.close()
     assert costs.costs["connections"] == 1
     assert costs.sent == {}
