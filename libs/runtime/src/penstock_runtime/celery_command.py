@@ -1,6 +1,6 @@
 """`penstock-celery`: the command `celery`, of which a worker or a beat loads its own part alone.
 
-Celery's own loads every subcommand whichever is asked for, an interactive shell among them: a sixth of a worker's
+Celery's own loads every subcommand whichever is asked for, an interactive shell among them: a seventh of a worker's
 memory, and time at each start (docs/performance.md).
 """
 
@@ -50,7 +50,7 @@ def _found(name: str) -> Any:
 
     try:
         return find_app(name)
-    except Exception:  # noqa: BLE001  # the application's own: Celery's command meets it again, and has the words for it
+    except Exception:  # noqa: BLE001  # the application's own: Celery's command meets it again, and says so
         return None
 
 
