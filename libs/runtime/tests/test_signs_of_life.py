@@ -7,6 +7,7 @@ import redis
 from kombu import Connection, Queue
 from transport_actors import LIMITS, a_text, keys_of
 
+from penstock_runtime.transport.abandoned import Limits
 from penstock_runtime.transport.in_flight import InFlight
 
 SHOP = keys_of("shop", "")
@@ -45,6 +46,11 @@ def in_flight(server):
         book.drop(tag)
 
 
+def evaluated(server):
+    """How many scripts Redis has run."""
+    return server.info("commandstats")["cmdstat_evalsha"]["calls"]
+
+
 @pytest.fixture
 def channel(url):
     """One that claims."""
@@ -72,16 +78,37 @@ def test_a_process_that_holds_nothing_has_its_consumer_look_and_its_thread_ask_n
     signs = in_flight.signs
     assert signs.may_look
     signs.look(channel.wire)
-    before = server.info("commandstats")["cmdstat_evalsha"]["calls"]
+    before = evaluated(server)
     signs.beat()
     assert not signs.may_look
-    assert server.info("commandstats")["cmdstat_evalsha"]["calls"] == before
+    assert evaluated(server) == before
 
 
-def test_a_process_whose_consumer_does_not_look_has_its_thread_do_it(server, in_flight):
+def test_a_process_whose_consumer_does_not_look_has_its_thread_do_it_until_it_does(channel, server, in_flight):
     in_flight.signs.beat()
     assert server.exists("penstock:born")
+    assert in_flight.signs.may_look
+    in_flight.signs.look(channel.wire)
     assert not in_flight.signs.may_look
+
+
+def test_what_was_abandoned_is_found_by_a_thread_whose_consumer_never_looks(server, abandoned, eventually):
+    book = InFlight((server.connection_pool,) * 2, Limits(abandoned_after=0.8), "")
+    book.look_after(SHOP)
+
+    def returned():
+        book.signs.beat()
+        return server.llen("shop") == 1
+
+    eventually(returned)
+
+
+def test_a_consumer_that_judges_soon_looks_at_each_of_its_turns(channel, server):
+    # A loop turns each two or three seconds, and who has not heard Redis for half a term judges nobody.
+    book = InFlight((server.connection_pool,) * 2, Limits(abandoned_after=9), "")
+    book.look_after(SHOP)
+    book.signs.look(channel.wire)
+    assert book.signs.may_look
 
 
 def test_a_process_that_holds_something_has_its_thread_say_so_each_time(server, in_flight):
@@ -93,3 +120,7 @@ def test_a_process_that_holds_something_has_its_thread_say_so_each_time(server, 
         server.zadd(SHOP.index, {tag: 1})
         in_flight.signs.beat()
         assert server.zscore(SHOP.index, tag) > 1
+    in_flight.drop(tag)
+    before = evaluated(server)
+    in_flight.signs.beat()
+    assert evaluated(server) == before, "the next look is its consumer's again"

@@ -31,7 +31,7 @@ class SignsOfLife:
 
     A native thread gives them while something is held, and looks for those of others with them. While nothing is, the
     consumer's loop looks, over the connection that it claims with: an idle worker needs no other. Where that loop has
-    not turned for long, the thread does it after all.
+    not turned for long, the thread does it as often, until the loop turns again.
     """
 
     def __init__(self, book: Any, client: "redis.Redis", limits: Limits, born_key: str) -> None:
@@ -45,8 +45,9 @@ class SignsOfLife:
         self._running = False
         self._healthy_since = self._answered_at = float("-inf")
         self._looked_at = float("-inf")
-        # Often enough to be steady, also where messages are soon abandoned.
-        self._look_every = min(LOOK_EVERY, limits.abandoned_after / 4)
+        self._is_alone = False
+        # Often enough to be steady though the loop turns as seldom as the thread, and one turn comes late.
+        self._look_every = min(LOOK_EVERY, max(0.0, limits.abandoned_after / 2 - 2 * BEAT_EVERY))
 
     def start(self) -> None:
         """Start the thread, the first time."""
@@ -70,8 +71,9 @@ class SignsOfLife:
 
     def beat(self) -> None:
         """The thread's: refresh what is held, and return what others have abandoned. Raises what redis-py does."""
-        # A loop may turn as seldom as the thread does.
-        if len(self._book) or self._is_over(self._look_every + BEAT_EVERY):
+        idle = not len(self._book)
+        if not idle or self._is_over(self._look_every + (0 if self._is_alone else BEAT_EVERY)):
+            self._is_alone = idle  # nobody else has looked for too long: as often from now on as who should have
             self._book.flush(self._client)
             self._exchange(self._client.register_script(BEAT.text), self._client)
         elif self._book.has_settled:
@@ -79,12 +81,13 @@ class SignsOfLife:
 
     @property
     def may_look(self) -> bool:
-        """Whether it is time for `look`."""
-        return not len(self._book) and self._is_over(self._look_every)
+        """Whether it is time for `look`, or to take it back from the thread."""
+        return not len(self._book) and (self._is_alone or self._is_over(self._look_every))
 
     def look(self, wire: Any) -> None:
         """A consumer's, which holds nothing: return what others have abandoned. Raises what `Wire.run` does, and what
         redis-py does where there is something to return."""
+        self._is_alone = False
         self._exchange(lambda keys, arguments: wire.run(BEAT, keys, arguments, idle=True), self._book.client())
 
     def _is_over(self, seconds: float) -> bool:
