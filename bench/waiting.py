@@ -174,6 +174,7 @@ def _side_by_side(ground: Ground, setups: dict[str, Setup], seconds: float) -> d
         processes = {}
         for number, (name, setup) in enumerate(setups.items(), 1):
             bench = Bench(f"{ground.redis_url.removesuffix('/0')}/{number}", ground.folder)
+            stack.callback(bench.client.close)  # whose connection would be counted as a worker's
             processes[name], _ = stack.enter_context(_at_rest(bench, setup, called=f"-{number}"))
         return cpu_ms(processes, seconds)
 

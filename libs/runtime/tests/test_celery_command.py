@@ -50,9 +50,10 @@ def run(tmp_path):
     (tmp_path / "broken.py").write_text("import no_such_module")
 
     def run(module, *arguments, **environment):
-        given = os.environ | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")} | environment
         command = [sys.executable, "-m", module, *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, timeout=60
+        )
         return Said(done.returncode, done.stdout, done.stderr)
 
     return run

@@ -46,8 +46,7 @@ class InFlight:
         the thread that made them."""
         self.process = uuid4().hex
         beats, self._others = (redis.Redis(connection_pool=pool) for pool in pools)
-        self._born_key = prefix + BORN
-        self.signs = SignsOfLife(self, beats, limits, self._born_key)
+        self.signs = SignsOfLife(self, beats, limits, prefix + BORN)
         self._held: dict[str, Held] = {}
         self._acks: deque[tuple[QueueKeys, str]] = deque()
         self._returns: deque[Return] = deque()
@@ -187,7 +186,7 @@ class InFlight:
         while self._returns:
             items = taken(self._returns, MOST_RETURNED)
             try:
-                put_back(client, items, self._born_key, self.signs.born)
+                put_back(client, items, self.signs.born_key, self.signs.born)
             except BaseException:
                 self._returns.extendleft(reversed(items))  # what went back already is not in flight, and stays there
                 raise

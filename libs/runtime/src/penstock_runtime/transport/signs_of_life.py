@@ -39,7 +39,7 @@ class SignsOfLife:
         self._book = book
         self._client = client
         self._limits = limits
-        self._born_key = born_key
+        self.born_key = born_key
         self.born = ""
         """How this content of Redis was called by the last answer."""
         self._running = False
@@ -99,7 +99,7 @@ class SignsOfLife:
         if not held:
             return
         queues = list(held)
-        keys = [self._born_key, *(name for one in queues for name in (one.unacked, one.index))]
+        keys = [self.born_key, *(name for one in queues for name in (one.unacked, one.index))]
         arguments: list[str | int | float] = [uuid4().hex, self._limits.abandoned_after, self._limits.stock_after]
         arguments += [int(self._may_judge()), MOST_RETURNED]
         for one in queues:
